@@ -1,0 +1,158 @@
+package cache_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/redis/go-redis/v9"
+
+	"patchbay/internal/cache"
+	"patchbay/internal/seal"
+)
+
+type clock struct{ at atomic.Int64 }
+
+func (c *clock) now() time.Time          { return time.Unix(0, c.at.Load()) }
+func (c *clock) advance(d time.Duration) { c.at.Add(int64(d)) }
+
+func setup(t *testing.T) (*miniredis.Miniredis, *clock, func() *cache.Cache) {
+	t.Helper()
+	mr := miniredis.RunT(t)
+	s, err := seal.New(seal.NewKey())
+	if err != nil {
+		t.Fatal(err)
+	}
+	clk := &clock{}
+	clk.at.Store(time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC).UnixNano())
+	return mr, clk, func() *cache.Cache {
+		client := redis.NewClient(&redis.Options{Addr: mr.Addr()})
+		t.Cleanup(func() { _ = client.Close() })
+		return cache.New(client, s, clk.now)
+	}
+}
+
+var key = cache.Key{Owner: "person-1", Name: "greeting"}
+
+func counting(n *atomic.Int64, value string) func(context.Context) (string, error) {
+	return func(context.Context) (string, error) {
+		n.Add(1)
+		return value, nil
+	}
+}
+
+func TestReadingsAgeAndAreShared(t *testing.T) {
+	t.Parallel()
+	mr, clk, replica := setup(t)
+	a, b := replica(), replica()
+	var calls atomic.Int64
+	get := func(c *cache.Cache, maxAge time.Duration) string {
+		r, err := cache.Get(t.Context(), c, key, cache.Options{MaxAge: maxAge}, counting(&calls, "hello"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r.Value
+	}
+	get(a, time.Minute)
+	if got := get(b, time.Minute); got != "hello" || calls.Load() != 1 {
+		t.Fatalf("the other replica: %q after %d calls, want hello after 1", got, calls.Load())
+	}
+	clk.advance(61 * time.Second)
+	get(b, time.Minute)
+	if calls.Load() != 2 {
+		t.Fatalf("%d calls after the reading grew old, want 2", calls.Load())
+	}
+	get(b, 0)
+	if calls.Load() != 3 {
+		t.Fatalf("%d calls after a fresh read, want 3", calls.Load())
+	}
+	for _, k := range mr.Keys() {
+		if strings.Contains(k, key.Owner) || strings.Contains(mr.HGet(k, "b"), "hello") {
+			t.Errorf("Redis tells owner or value: %s", k)
+		}
+	}
+}
+
+func TestManyWishesAreOneCall(t *testing.T) {
+	t.Parallel()
+	_, _, replica := setup(t)
+	replicas := []*cache.Cache{replica(), replica(), replica()}
+	var calls atomic.Int64
+	release := make(chan struct{})
+	load := func(context.Context) (int, error) {
+		calls.Add(1)
+		<-release
+		return 7, nil
+	}
+	var wg sync.WaitGroup
+	for i := range 60 {
+		wg.Go(func() {
+			r, err := cache.Get(t.Context(), replicas[i%3], key, cache.Options{MaxAge: time.Minute, Fleet: true}, load)
+			if err != nil || r.Value != 7 {
+				t.Errorf("got %v, %v", r.Value, err)
+			}
+		})
+	}
+	time.Sleep(100 * time.Millisecond)
+	close(release)
+	wg.Wait()
+	if calls.Load() != 1 {
+		t.Errorf("%d calls for the whole fleet, want 1", calls.Load())
+	}
+}
+
+func TestALoadThatBeganBeforeAWriteDoesNotOverwriteIt(t *testing.T) {
+	t.Parallel()
+	for name, meanwhile := range map[string]func(context.Context, *cache.Cache) error{
+		"put":  func(ctx context.Context, c *cache.Cache) error { return cache.Put(ctx, c, key, "new") },
+		"drop": func(ctx context.Context, c *cache.Cache) error { return c.Drop(ctx, key) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, _, replica := setup(t)
+			c := replica()
+			_, err := cache.Get(t.Context(), c, key, cache.Options{}, func(ctx context.Context) (string, error) {
+				return "old", meanwhile(ctx, c)
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r, ok := cache.Peek[string](t.Context(), c, key); ok && r.Value == "old" {
+				t.Error("the old value came back")
+			}
+		})
+	}
+}
+
+func TestFailures(t *testing.T) {
+	t.Parallel()
+	mr, _, replica := setup(t)
+	c := replica()
+	boom := errors.New("boom")
+	if _, err := cache.Get(t.Context(), c, key, cache.Options{}, func(context.Context) (int, error) { return 0, boom }); !errors.Is(err, boom) {
+		t.Errorf("got %v, want the error of the load", err)
+	}
+	if _, ok := cache.Peek[int](t.Context(), c, key); ok {
+		t.Error("a failed load was kept")
+	}
+	mr.SetError("down")
+	for _, fleet := range []bool{false, true} {
+		r, err := cache.Get(t.Context(), c, key, cache.Options{MaxAge: time.Minute, Fleet: fleet}, func(context.Context) (int, error) { return 5, nil })
+		if err != nil || r.Value != 5 {
+			t.Errorf("without Redis (fleet %v): %v, %v", fleet, r.Value, err)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := cache.Get(ctx, c, cache.Key{Name: "slow"}, cache.Options{}, func(context.Context) (int, error) {
+		time.Sleep(50 * time.Millisecond)
+		return 1, nil
+	}); !errors.Is(err, context.Canceled) {
+		t.Errorf("a caller who went away got %v", err)
+	}
+}
