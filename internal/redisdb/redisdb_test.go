@@ -2,7 +2,6 @@ package redisdb_test
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"strings"
 	"testing"
@@ -19,7 +18,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func open(t *testing.T, address string) *redisdb.DB {
 	t.Helper()
-	db, err := redisdb.Open(t.Context(), address, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	db, err := redisdb.Open(t.Context(), address, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,7 @@ package redistest
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -109,7 +110,8 @@ func (s *Server) wait() error {
 	for {
 		// A server that wants a password answers with an error of Redis: it is there.
 		err := client.Ping(ctx).Err()
-		if _, answered := err.(redis.Error); err == nil || answered && !redis.IsLoadingError(err) {
+		var answer redis.Error
+		if err == nil || errors.As(err, &answer) && !redis.IsLoadingError(err) {
 			return nil
 		}
 		select {
