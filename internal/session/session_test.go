@@ -456,12 +456,12 @@ func TestLimitsOfASession(t *testing.T) {
 		uses []time.Duration // the waits before each use
 		want string
 	}{
-		"used within the idle limit":                        {[]time.Duration{29 * minute}, "200 Amara"},
-		"not used for the idle limit":                       {[]time.Duration{30 * minute}, "200 "},
-		"reading slides the idle limit":                     {steps(20, 29*minute), "200 Amara"},
-		"reading does not slide the absolute limit":         {steps(25, 29*minute), "200 "},
-		"used just before the absolute limit":               {append(steps(24, 29*minute), 23*minute), "200 Amara"},
-		"used at the absolute limit":                        {append(steps(24, 29*minute), 24*minute), "200 "},
+		"used within the idle limit":                         {[]time.Duration{29 * minute}, "200 Amara"},
+		"not used for the idle limit":                        {[]time.Duration{30 * minute}, "200 "},
+		"reading slides the idle limit":                      {steps(20, 29*minute), "200 Amara"},
+		"reading does not slide the absolute limit":          {steps(25, 29*minute), "200 "},
+		"used just before the absolute limit":                {append(steps(24, 29*minute), 23*minute), "200 Amara"},
+		"used at the absolute limit":                         {append(steps(24, 29*minute), 24*minute), "200 "},
 		"used just before and just after the absolute limit": {append(steps(24, 29*minute), 23*minute, 2*minute), "200 "},
 	}
 	for name, test := range tests {
