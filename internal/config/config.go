@@ -97,6 +97,12 @@ func (c Config) SealKeys() [][]byte {
 	return keys
 }
 
+// ServiceAppTokenURL is where the service app's tokens are refreshed: at Webex,
+// also when people sign in at another OpenID provider.
+func (c Config) ServiceAppTokenURL() string {
+	return c.WebexAPIURL.JoinPath("access_token").String()
+}
+
 // IsAdmin tells whether the e-mail address is one of PORTAL_ADMINS, without
 // regard to case.
 func (c Config) IsAdmin(email string) bool {

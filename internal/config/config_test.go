@@ -125,7 +125,9 @@ func TestLoadTakes(t *testing.T) {
 		},
 		"another OpenID provider, whose endpoints are found later": {
 			with(map[string]string{"OIDC_ISSUER_URL": "https://login.example.com/realm"}),
-			func(c config.Config) bool { return c.AuthURL == "" && c.JWKSURL == "" && len(c.AllowedIssuers) == 0 },
+			func(c config.Config) bool {
+				return c.AuthURL == "" && c.JWKSURL == "" && len(c.AllowedIssuers) == 0 && c.ServiceAppTokenURL() == "https://webexapis.com/v1/access_token"
+			},
 		},
 		"issuers of one's own": {
 			with(map[string]string{"OIDC_ALLOWED_ISSUERS": "https://idbroker-eu.webex.com/idb"}),
