@@ -71,6 +71,8 @@ func ok(v any) answer {
 
 func noContent() answer { return answer{status: http.StatusNoContent} }
 
+var unauthorized = &refusal{status: http.StatusUnauthorized, message: "The request requires a valid access token set in the Authorization request header."}
+
 var notFound = &refusal{status: http.StatusNotFound, message: "The requested resource could not be found."}
 
 // refuse writes Webex's error bodies. There are two styles, and "errors" is not
@@ -150,11 +152,16 @@ func (s *Sim) serve(w http.ResponseWriter, r *http.Request, op *operation) {
 		s.send(w, c, rec, s.refuse(c, &refusal{status: http.StatusRequestEntityTooLarge, message: "The request is too large."}))
 		return
 	}
+	if !op.token {
+		var state string
+		c.token, state = s.tokens.authenticate(r.Header.Get("Authorization"))
+		s.history.change(rec, func(rec *Record) { rec.Token = state })
+	}
 	s.mu.RLock()
 	latency := s.latency
 	s.mu.RUnlock()
 	if latency > 0 && op.path != "/authorize" && !sleep(r.Context(), latency) {
-		return
+		abort()
 	}
 	fault := s.faults.pick(r.Method, op.path, path, api)
 	if fault != nil {
@@ -167,7 +174,7 @@ func (s *Sim) serve(w http.ResponseWriter, r *http.Request, op *operation) {
 		s.send(w, c, rec, throttled(wait))
 		return
 	}
-	a := s.perform(c, rec, path)
+	a := s.perform(c, path)
 	s.faultAfter(w, c, rec, fault, a)
 }
 
@@ -189,16 +196,13 @@ func throttled(wait time.Duration) answer {
 
 func seconds(d time.Duration) string { return strconv.Itoa(int(math.Ceil(d.Seconds()))) }
 
-// perform authenticates, checks and runs the operation.
-func (s *Sim) perform(c *call, rec *Record, path string) answer {
+// perform checks token and contract and runs the operation.
+func (s *Sim) perform(c *call, path string) answer {
 	if !c.op.token && (len(c.op.scopes) > 0 || c.op.path == "") {
-		token, state := s.tokens.authenticate(c.Header.Get("Authorization"))
-		s.history.change(rec, func(rec *Record) { rec.Token = state })
-		if token == nil {
-			return s.refuse(c, &refusal{status: http.StatusUnauthorized, message: "The request requires a valid access token set in the Authorization request header."})
+		if c.token == nil {
+			return s.refuse(c, unauthorized)
 		}
-		c.token = token
-		if !token.mayAny(c.op.scopes) && c.op.path != "" {
+		if !c.token.mayAny(c.op.scopes) && c.op.path != "" {
 			if s.currentVariant().UnauthorizedNotFound {
 				return s.refuse(c, notFound)
 			}
@@ -216,7 +220,7 @@ func (s *Sim) perform(c *call, rec *Record, path string) answer {
 	}
 	if (c.Method == http.MethodPut || c.Method == http.MethodPatch) && len(c.op.scopes) > 0 {
 		if ct, _, _ := strings.Cut(c.Header.Get("Content-Type"), ";"); !strings.EqualFold(strings.TrimSpace(ct), "application/json") {
-			return s.refuse(c, &refusal{status: http.StatusUnsupportedMediaType, message: "Unsupported media type."})
+			return s.refuse(c, invalid(0, "The content type must be application/json."))
 		}
 	}
 	if c.op.write {

@@ -59,7 +59,7 @@ func (c *client) do(method, path, body string) reply {
 
 func (c *client) send(method, address, body string) reply {
 	c.t.Helper()
-	r, err := http.NewRequest(method, address, strings.NewReader(body))
+	r, err := http.NewRequestWithContext(c.t.Context(), method, address, strings.NewReader(body))
 	if err != nil {
 		c.t.Fatal(err)
 	}

@@ -14,7 +14,7 @@ var cultures = []culture{
 	},
 	spanish: {
 		first: []string{"Lucía", "Javier", "Carmen", "Pablo", "Elena", "Álvaro", "Marta", "Sergio", "Pilar", "Diego", "Nuria", "Andrés", "Inés", "Gonzalo", "Beatriz", "Raúl", "Rocío", "Hugo", "Silvia", "Iker"},
-		last:  []string{"García Ruiz", "Fernández", "Martín", "Romero", "Navarro", "Torres", "Domínguez", "Vázquez", "Ramos", "Gil", "Serrano", "Molina", "Delgado", "Ortega", "Castillo", "Núñez", "Iglesias", "Peña", "Cortés", "Ibáñez"},
+		last:  []string{"García Ruiz", "Fernández", "Marín", "Romero", "Navarro", "Torres", "Domínguez", "Vázquez", "Ramos", "Gil", "Serrano", "Molina", "Delgado", "Ortega", "Castillo", "Núñez", "Iglesias", "Peña", "Cortés", "Ibáñez"},
 	},
 	british: {
 		first: []string{"Emily", "Oliver", "Charlotte", "Harry", "Sophie", "George", "Amelia", "Jack", "Isla", "William", "Grace", "Thomas", "Freya", "Callum", "Imogen", "Rhys", "Niamh", "Alistair", "Poppy", "Edward"},

@@ -51,7 +51,7 @@ func (o *org) numberAt(position int) (numberEntry, bool) {
 	}
 	position -= len(o.locations)
 	e.at = position / freeNumbers
-	e.number = o.locations[e.at].e164(o.locations[e.at].capacity() - 40 - position%freeNumbers)
+	e.number = o.locations[e.at].e164(o.locations[e.at].reserved() + 1 + position%freeNumbers)
 	return e, true
 }
 

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"unicode"
 
 	"golang.org/x/text/unicode/norm"
 )
@@ -18,6 +17,8 @@ type org struct {
 	id        string // UUID
 	first     []string
 	last      []string
+	firstMail []string // the names as they are in addresses
+	lastMail  []string
 	people    []person
 	roles     []role // of the first people
 	foreign   []role
@@ -124,6 +125,7 @@ func newOrg(seed int64, people int) *org {
 		o.last = append(o.last, c.last...)
 	}
 	o.hire(roles, people)
+	o.firstMail, o.lastMail = mails(o.first), mails(o.last)
 	o.openQueues()
 	o.formGroups()
 	o.index = sync.OnceValue(o.makeDirectory)
@@ -170,8 +172,7 @@ func (o *org) hire(roles []role, people int) {
 		o.people = append(o.people, p)
 	}
 	for i, r := range roles {
-		o.first, o.last = append(o.first, r.first), append(o.last, r.last)
-		p := person{first: uint16(len(o.first) - 1), last: uint16(len(o.last) - 1), role: int16(i), place: -1, did: -1}
+		p := person{first: nameIndex(&o.first, r.first), last: nameIndex(&o.last, r.last), role: int16(i), place: -1, did: -1}
 		if r.admin {
 			p.flags |= flagAdmin
 		}
@@ -211,8 +212,7 @@ func (o *org) hire(roles []role, people int) {
 			last:  uint16(l*20 + int(dice(o.seed, kindPerson, i, 17)%20)),
 			role:  -1, place: int16(at), did: -1,
 		}
-		// The last tenth of a location's range stays for queues and free numbers.
-		if d := dids[at]; d < o.locations[at].capacity()*9/10 && dice(o.seed, kindPerson, i, 18)%10 > 0 {
+		if d := dids[at]; d < o.locations[at].reserved() && dice(o.seed, kindPerson, i, 18)%10 > 0 {
 			p.did = int16(d)
 			dids[at]++
 		}
@@ -232,12 +232,27 @@ func (o *org) hire(roles []role, people int) {
 	}
 }
 
+// nameIndex finds a name in a list, or adds it: who has the name of somebody in
+// the cast has to get another address.
+func nameIndex(list *[]string, name string) uint16 {
+	i := slices.Index(*list, name)
+	if i < 0 {
+		i = len(*list)
+		*list = append(*list, name)
+	}
+	return uint16(i)
+}
+
 // openQueues makes the queues of the stories, and one more for every 150 people.
 func (o *org) openQueues() {
 	add := func(name string, at int, assist, allowJoin bool, policy string, agents ...agent) {
 		n := len(o.queues)
+		extension := 990 + at*1000 + n // just below those of the location's people
+		if n >= 10 {
+			extension = 90000 + n
+		}
 		q := &queue{
-			n: n, name: name, place: at, extension: fmt.Sprint(990 + at*1000 + n%10 + n/10*100000), did: -1, assist: assist, allowJoin: allowJoin, enabled: true, policy: policy, agents: agents,
+			n: n, name: name, place: at, extension: fmt.Sprint(extension), did: -1, assist: assist, allowJoin: allowJoin, enabled: true, policy: policy, agents: agents,
 		}
 		if c := o.locations[at].capacity(); n < c/20 {
 			q.did = c - 1 - n
@@ -359,23 +374,26 @@ func (o *org) email(i int) string {
 	if p.role >= 0 {
 		return o.roles[p.role].Email
 	}
-	local := ascii(o.firstName(i)) + "." + ascii(o.lastName(i))
+	local := o.firstMail[p.first] + "." + o.lastMail[p.last]
 	if p.double > 0 {
 		local += fmt.Sprint(p.double)
 	}
 	return local + "@patchbay.example"
 }
 
-// ascii is a name as it is written in an e-mail address.
-func ascii(name string) string {
-	special := strings.NewReplacer("ä", "ae", "ö", "oe", "ü", "ue", "ß", "ss", "ø", "o", "ı", "i", "æ", "ae", "ł", "l", " ", "-")
-	var b strings.Builder
-	for _, r := range norm.NFD.String(special.Replace(strings.ToLower(norm.NFC.String(name)))) {
-		if r == '-' || unicode.Is(unicode.Latin, r) && r < 128 {
-			b.WriteRune(r)
-		}
+// mails are names as they are written in e-mail addresses.
+func mails(names []string) []string {
+	special := strings.NewReplacer("ä", "ae", "ö", "oe", "ü", "ue", "ß", "ss", "ø", "o", "ı", "i", " ", "-")
+	list := make([]string, len(names))
+	for i, name := range names {
+		list[i] = strings.Map(func(r rune) rune {
+			if r == '-' || r >= 'a' && r <= 'z' {
+				return r
+			}
+			return -1 // accents, apostrophes
+		}, norm.NFD.String(special.Replace(strings.ToLower(name))))
 	}
-	return b.String()
+	return list
 }
 
 // find gives the person whom an id, a UUID or an e-mail address names.

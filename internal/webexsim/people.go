@@ -245,7 +245,7 @@ func (o *org) alternate(i int) string {
 	if !o.role(i).alternate {
 		return ""
 	}
-	return o.at(i).e164(o.at(i).capacity() - 30)
+	return o.at(i).e164(o.at(i).reserved())
 }
 
 func (s *Sim) applications(_ *call, i int) answer {

@@ -32,6 +32,10 @@ func (p *place) capacity() int {
 	return n
 }
 
+// reserved is where the numbers begin that are not for people's first numbers:
+// one second number, some free ones, and from the end those of queues.
+func (p *place) reserved() int { return p.capacity() * 9 / 10 }
+
 // e164 is the n-th number of the location.
 func (p *place) e164(n int) string {
 	return fmt.Sprintf("%s%0*d", p.prefix, p.digits, n)

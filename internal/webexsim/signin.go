@@ -197,6 +197,9 @@ func (s *Sim) recognize(c *call) (who identity, authTime time.Time, set *http.Co
 		}
 		id := secret()
 		s.tokens.mu.Lock()
+		if len(s.tokens.sessions) > 10_000 {
+			clear(s.tokens.sessions) // browsers that sign in often enough do not miss it
+		}
 		s.tokens.sessions[id] = ssoSession{uuid: found.uuid, authTime: now}
 		s.tokens.mu.Unlock()
 		return found, now, &http.Cookie{Name: ssoCookie, Value: id, Path: "/v1/authorize", HttpOnly: true, SameSite: http.SameSiteLaxMode}, ""
@@ -297,10 +300,8 @@ func (s *Sim) exchange(c *call, client string, form url.Values) answer {
 	if slices.Contains(code.scopes, "openid") && f.IDToken != "-" {
 		body["id_token"] = t.idToken(code, access.value, f)
 	}
-	for value, old := range t.codes {
-		if old.expires.Add(time.Hour).Before(now) {
-			delete(t.codes, value)
-		}
+	if len(t.codes) > 10_000 {
+		maps.DeleteFunc(t.codes, func(_ string, old *authCode) bool { return old.expires.Before(now) })
 	}
 	return ok(body)
 }
@@ -352,7 +353,7 @@ func override(v, over map[string]any) {
 func (s *Sim) userInfo(c *call) answer {
 	token, _ := s.tokens.authenticate(c.Header.Get("Authorization"))
 	if token == nil {
-		return s.refuse(c, &refusal{status: http.StatusUnauthorized, message: "The request requires a valid access token set in the Authorization request header."})
+		return s.refuse(c, unauthorized)
 	}
 	s.mu.RLock()
 	who, known := s.org.identityByUUID(token.subject.uuid)

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -51,17 +52,16 @@ type Options struct {
 // Variant are behaviours of Webex of which nobody here knows for sure which is
 // right. SetVariant changes them at run time.
 type Variant struct {
-	EmptyAgent            bool `json:"emptyAgent"`            // a person who is no agent gets 200 with no queues, not 404
-	UnlicensedStatus      int  `json:"unlicensedStatus"`      // calling paths of a person without Calling; 0 = 404
-	OAuthErrors           bool `json:"oauthErrors"`           // token errors in the shape of RFC 6749, not Webex's
-	RefreshEndsOldToken   bool `json:"refreshEndsOldToken"`   // a refresh invalidates the access token before it
-	OmitScope             bool `json:"omitScope"`             // token answers do not name the scopes
-	OmitRefreshToken      bool `json:"omitRefreshToken"`      // refresh answers without a refresh token
-	EmailVerifiedAsBool   bool `json:"emailVerifiedAsBool"`   // userinfo: true, not "true"
-	SilentSignInAfterSSO  bool `json:"silentSignInAfterSSO"`  // /authorize asks only once per browser, as with single sign-on
-	KeepOldRefreshTokens  bool `json:"keepOldRefreshTokens"`  // with RotateRefreshTokens: old ones work until their end
-	UnauthorizedNotFound  bool `json:"unauthorizedNotFound"`  // a scope that is missing gives 404, not 403
-	RejectUnknownRedirect bool `json:"rejectUnknownRedirect"` // /access_token also compares redirect_uri byte by byte
+	EmptyAgent           bool `json:"emptyAgent"`           // a person who is no agent gets 200 with no queues, not 404
+	UnlicensedStatus     int  `json:"unlicensedStatus"`     // calling paths of a person without Calling; 0 = 404
+	OAuthErrors          bool `json:"oauthErrors"`          // token errors in the shape of RFC 6749, not Webex's
+	RefreshEndsOldToken  bool `json:"refreshEndsOldToken"`  // a refresh invalidates the access token before it
+	OmitScope            bool `json:"omitScope"`            // token answers do not name the scopes
+	OmitRefreshToken     bool `json:"omitRefreshToken"`     // refresh answers without a refresh token
+	EmailVerifiedAsBool  bool `json:"emailVerifiedAsBool"`  // userinfo: true, not "true"
+	SilentSignInAfterSSO bool `json:"silentSignInAfterSSO"` // /authorize asks only once per browser, as with single sign-on
+	KeepOldRefreshTokens bool `json:"keepOldRefreshTokens"` // with RotateRefreshTokens: old ones work until their end
+	UnauthorizedNotFound bool `json:"unauthorizedNotFound"` // a scope that is missing gives 404, not 403
 }
 
 // Sim is a Webex organization in a box. It is safe for concurrent use.
@@ -157,6 +157,7 @@ func (s *Sim) SetFault(f Fault) string {
 	if err := f.check(); err != nil {
 		panic("webexsim: " + err.Error())
 	}
+	f.Path = strings.TrimPrefix(f.Path, "/v1")
 	return s.faults.set(f)
 }
 
@@ -276,11 +277,15 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	// Requests that hang on purpose end with this context, so that Close does not wait for them.
 	base, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	servers := []*http.Server{serve(base, api, sim.Handler()), serve(base, control, sim.Control())}
-	stop := sync.OnceValue(func() error {
+	end := sync.OnceValue(func() error {
 		cancel()
 		return errors.Join(servers[0].Close(), servers[1].Close())
 	})
-	context.AfterFunc(ctx, func() { _ = stop() })
+	forget := context.AfterFunc(ctx, func() { _ = end() })
+	stop := func() error {
+		forget()
+		return end()
+	}
 	return &Server{
 		Sim: sim, BaseURL: "http://" + api.Addr().String() + "/v1", ControlURL: "http://" + control.Addr().String(), stop: stop,
 	}, nil

@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -100,11 +101,7 @@ func (t *tokens) newAccess(who subject, scopes []string, lifetime time.Duration)
 	}
 	if len(t.access) > 100_000 {
 		now := t.sim.now()
-		for value, old := range t.access {
-			if old.expires.Before(now) {
-				delete(t.access, value)
-			}
-		}
+		maps.DeleteFunc(t.access, func(_ string, old *accessToken) bool { return old.expires.Before(now) })
 	}
 	t.access[a.value] = a
 	return a
@@ -140,16 +137,8 @@ func (s *Sim) Credentials() Credentials {
 func (s *Sim) RevokeServiceAppTokens() {
 	s.tokens.mu.Lock()
 	defer s.tokens.mu.Unlock()
-	for value, a := range s.tokens.access {
-		if a.subject.machine {
-			delete(s.tokens.access, value)
-		}
-	}
-	for value, r := range s.tokens.refresh {
-		if r.subject.machine {
-			delete(s.tokens.refresh, value)
-		}
-	}
+	maps.DeleteFunc(s.tokens.access, func(_ string, a *accessToken) bool { return a.subject.machine })
+	maps.DeleteFunc(s.tokens.refresh, func(_ string, r *refreshToken) bool { return r.subject.machine })
 }
 
 // ReauthorizeServiceApp gives the service app a new refresh token and returns it.
@@ -160,11 +149,7 @@ func (s *Sim) ReauthorizeServiceApp() string { return s.tokens.authorizeServiceA
 func (s *Sim) ExpireAccessToken() {
 	s.tokens.mu.Lock()
 	defer s.tokens.mu.Unlock()
-	for value, a := range s.tokens.access {
-		if a.subject.machine {
-			delete(s.tokens.access, value)
-		}
-	}
+	maps.DeleteFunc(s.tokens.access, func(_ string, a *accessToken) bool { return a.subject.machine })
 }
 
 // ServiceAppAccessToken makes another access token, for tests that want to call an
