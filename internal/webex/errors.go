@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"patchbay/internal/i18n"
 	"patchbay/internal/problem"
 )
 
@@ -159,18 +160,26 @@ func Problem(err error) *problem.Error {
 		return problem.As(err)
 	}
 	t := problemTexts[e.Kind]
-	p := problem.New(t.code, t.key).Because(err)
-	if e.Kind == KindThrottled && e.RetryAfter > 0 {
-		seconds := max(1, int((e.RetryAfter+time.Second-1)/time.Second))
-		p = problem.New(t.code, "webex.error.throttledFor", "Count", seconds).Because(err)
-	}
-	if e.Kind == KindRefused && !e.Write {
-		p.Code = problem.BadGateway
+	p := problem.New(t.code, t.key)
+	switch {
+	case e.Kind == KindThrottled && e.Status == http.StatusLocked:
+		p.Public = i18n.NewText("webex.error.locked")
+	case e.Kind == KindThrottled && e.RetryAfter >= 2*time.Minute:
+		p.Public = i18n.NewText("webex.error.throttledMinutes", "Count", int((e.RetryAfter+time.Minute-1)/time.Minute))
+	case e.Kind == KindThrottled:
+		p.Public = i18n.NewText("webex.error.throttled", "Count", max(1, int((e.RetryAfter+time.Second-1)/time.Second)))
 	}
 	p.TrackingID = e.TrackingID
 	p.RetryAfter = e.RetryAfter
-	return p
+	if p.Code == problem.Unavailable && p.RetryAfter == 0 {
+		p.RetryAfter = unavailableRetry
+	}
+	return p.Because(err)
 }
+
+// unavailableRetry is what people and programs are told when Webex gives no time
+// of its own.
+const unavailableRetry = 5 * time.Second
 
 var problemTexts = [...]struct {
 	code problem.Code

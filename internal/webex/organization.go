@@ -33,6 +33,10 @@ func (p *Permissions) UnmarshalJSON(data []byte) error {
 	if err := json.Unmarshal(data, &raw); err != nil {
 		return errors.New("permissions are not an object")
 	}
+	*p = nil
+	if raw == nil { // null: as if it were not there
+		return nil
+	}
 	*p = make(Permissions, len(raw))
 	for key, value := range raw {
 		if s := looseString(value); s != "" {

@@ -160,7 +160,7 @@ type AgentQueue struct {
 	LocationName   string `json:"locationName,omitempty"`
 	JoinEnabled    *bool  `json:"joinEnabled,omitempty"` // has joined
 	SkillLevel     *Count `json:"skillLevel,omitempty"`
-	CustomerAssist bool   `json:"-"` // the kind that was asked for
+	CustomerAssist bool   `json:"customerAssist,omitempty"` // ours: the kind that was asked for
 }
 
 // QueueAgent is one page of an agent's queues.
@@ -309,10 +309,10 @@ func endAgentQueues(lists []*agentQueues) bool {
 	all := true
 	for _, l := range lists {
 		switch {
-		case l.ended:
+		case l.ended, l.next != "":
 		case count > 0 && known == count:
 			l.ended = true
-		case l.full, l.next != "":
+		case l.full:
 		case len(l.queues) >= l.count || known > count:
 			l.ended = true
 		}

@@ -14,6 +14,7 @@ import (
 	"net/http/httptrace"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/sony/gobreaker/v2"
@@ -221,7 +222,9 @@ func (c *Client) exchange(parent context.Context, r *request, address string, bo
 	ctx, cancel := context.WithTimeout(parent, timeout)
 	defer cancel()
 	e := &Error{Op: r.op, Write: r.write(), TrackingID: "PATCHBAY_" + newUUID()}
-	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteHeaders: func() { e.sent = true }})
+	// Without a connection nothing was sent; with one, who knows.
+	var connected atomic.Bool
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { connected.Store(true) }})
 
 	var reader io.Reader
 	if body != nil {
@@ -240,6 +243,7 @@ func (c *Client) exchange(parent context.Context, r *request, address string, bo
 		req.Header.Set("Content-Type", "application/json; charset=utf-8")
 	}
 	resp, err := c.http.Do(req)
+	e.sent = connected.Load()
 	if err != nil {
 		e.Kind, e.Err = connectionKind(parent, ctx, err), bare(err)
 		return nil, 0, e

@@ -111,6 +111,9 @@ func NewClient(o Options) *Client {
 	return c
 }
 
+// Close closes the connections that are idle. Calls under way go on.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
+
 // Priority says who waits for the answer.
 type Priority int
 
