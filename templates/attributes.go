@@ -110,7 +110,7 @@ func usualRows(name string) int {
 // so that Save does not answer "Nothing to save".
 func kept(n Note, wrong []fault) bool {
 	switch n.Kind {
-	case NotSaved, NotSure, ChangedElsewhere, RateLimited:
+	case NotSaved, ChangedElsewhere, RateLimited:
 		return true
 	default:
 		return len(wrong) > 0

@@ -1004,7 +1004,7 @@ func QueuesCard(p Queues) templ.Component {
 			}
 			ctx = templ.InitializeContext(ctx)
 			if len(p.Rows) == 0 {
-				templ_7745c5c3_Err = empty("headset", i18n.T(ctx, "queues.empty"), Link{}).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = empty("queues", i18n.T(ctx, "queues.empty"), Link{}).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
