@@ -55,10 +55,11 @@ type Config struct {
 	URL  *url.URL `env:"PORTAL_URL" envDefault:"http://localhost:5010"` // what people see; scheme and host only, Path is empty
 	Env  string   `env:"PORTAL_ENV" envDefault:"development"`           // Development or Production
 
-	// SecretKey seals what is stored; SecretKeyPrevious only opens what an earlier key sealed.
-	SecretKey         Key  `env:"PORTAL_SECRET_KEY"`
-	SecretKeyPrevious Key  `env:"PORTAL_SECRET_KEY_PREVIOUS"`
-	SecretKeyMadeUp   bool // SecretKey was made at this start, in development: what it seals cannot be opened after the next
+	// SecretKey seals what is stored; those of SecretKeyPrevious only open what was
+	// sealed with them. The log of changes is never sealed anew, so there may be many.
+	SecretKey         Key   `env:"PORTAL_SECRET_KEY"`
+	SecretKeyPrevious []Key `env:"PORTAL_SECRET_KEY_PREVIOUS"`
+	SecretKeyMadeUp   bool  // SecretKey was made at this start, in development: what it seals cannot be opened after the next
 
 	Admins   []string `env:"PORTAL_ADMINS"` // e-mail addresses in lower case
 	RedisURL string   `env:"REDIS_URL"`     // as redisdb.Open wants it; "" is the in-process Redis. May hold a password
@@ -91,8 +92,8 @@ func (c Config) Production() bool { return c.Env == Production }
 // SealKeys are the keys for seal.New: the present one first.
 func (c Config) SealKeys() [][]byte {
 	keys := [][]byte{c.SecretKey}
-	if len(c.SecretKeyPrevious) > 0 {
-		keys = append(keys, c.SecretKeyPrevious)
+	for _, k := range c.SecretKeyPrevious {
+		keys = append(keys, k)
 	}
 	return keys
 }

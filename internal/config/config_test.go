@@ -104,6 +104,10 @@ func TestLoadTakes(t *testing.T) {
 				return len(keys) == 2 && string(keys[0]) == "0123456789abcdefghijklmnopqrstuv" && keys[1][0] == '?'
 			},
 		},
+		"several previous keys": {
+			with(map[string]string{"PORTAL_SECRET_KEY": goodKey, "PORTAL_SECRET_KEY_PREVIOUS": oldKey + ", " + goodKey}),
+			func(c config.Config) bool { return len(c.SealKeys()) == 3 && c.SealKeys()[1][0] == '?' },
+		},
 		"one key alone": {with(map[string]string{"PORTAL_SECRET_KEY": goodKey}), func(c config.Config) bool { return len(c.SealKeys()) == 1 }},
 		"administrators in any case and with blanks": {
 			with(map[string]string{"PORTAL_ADMINS": " Ada@Example.com , bob@example.com,"}),

@@ -57,7 +57,7 @@ func (Key) MarshalText() ([]byte, error) { return []byte(hidden), nil }
 // UnmarshalText takes the base64 of a key, of the standard or the URL alphabet,
 // with or without its padding.
 func (k *Key) UnmarshalText(text []byte) error {
-	plain := strings.NewReplacer("-", "+", "_", "/").Replace(strings.TrimRight(string(text), "="))
+	plain := strings.NewReplacer("-", "+", "_", "/").Replace(strings.TrimRight(strings.TrimSpace(string(text)), "="))
 	b, err := base64.RawStdEncoding.DecodeString(plain)
 	if err != nil {
 		return errors.New("it must be 32 bytes in base64 (openssl rand -base64 32)")
