@@ -281,7 +281,15 @@ func head(h http.Header, c *call, a answer) {
 }
 
 // address is the request's own address without the query.
-func address(r *http.Request) string { return "http://" + r.Host + r.URL.EscapedPath() }
+func address(r *http.Request) string { return origin(r) + r.URL.EscapedPath() }
+
+// origin is where the client found the simulator.
+func origin(r *http.Request) string {
+	if r.TLS != nil {
+		return "https://" + r.Host
+	}
+	return "http://" + r.Host
+}
 
 func zip(b []byte) []byte {
 	var buf bytes.Buffer

@@ -33,7 +33,7 @@ func (s *Sim) choose(c *call, redirect *url.URL, note string) answer {
 		People         []choice
 		Hidden         []field
 	}
-	view.CSS, view.Title, view.Note = template.CSS(chooserCSS), "Sign in", note
+	view.CSS, view.Title, view.Note = template.CSS(chooserCSS), "Sign in", note //nolint:gosec // our own file
 	for _, p := range Personas() {
 		view.People = append(view.People, choice{p, "authorize?" + withLoginHint(c.query, p.Email)})
 	}
@@ -53,7 +53,7 @@ func (s *Sim) page(_ *call, status int, title, message string) answer {
 		Title, Message, Note string
 		People               []struct{}
 		Hidden               []struct{}
-	}{CSS: template.CSS(chooserCSS), Title: title, Message: message})
+	}{CSS: template.CSS(chooserCSS), Title: title, Message: message}) //nolint:gosec // our own file
 }
 
 func htmlAnswer(status int, formAction string, view any) answer {

@@ -129,7 +129,7 @@ type faults struct {
 }
 
 func newFaults(seed int64) *faults {
-	return &faults{used: map[string]int{}, die: rand.New(rand.NewPCG(uint64(seed), 1))}
+	return &faults{used: map[string]int{}, die: rand.New(rand.NewPCG(uint64(seed), 1))} //nolint:gosec // a die that can be thrown again, no secret
 }
 
 func (fs *faults) set(f Fault) string {

@@ -85,7 +85,7 @@ func TestFaults(t *testing.T) {
 			path := "/people/" + c.person(greta).ID + "/features/callWaiting"
 			test.fault.Path, test.fault.ID = waitingTemplate, "it"
 			c.sim.SetFault(test.fault)
-			ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
+			ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 			defer cancel()
 			if test.err == nil || errors.Is(test.err, broken) {
 				ctx = context.Background()
@@ -112,7 +112,7 @@ func TestFaults(t *testing.T) {
 				}
 			}
 			// A write, whatever its answer.
-			ctx, cancel = context.WithTimeout(context.Background(), 300*time.Millisecond)
+			ctx, cancel = context.WithTimeout(context.Background(), time.Second)
 			defer cancel()
 			_, _, _ = c.try(ctx, "PUT", path, `{"enabled":false}`)
 			got, err := c.sim.Setting(greta, "callWaiting")

@@ -389,7 +389,7 @@ func (s *Sim) jwks(*call) answer {
 
 // discovery is the document that names another issuer than the tokens do.
 func (s *Sim) discovery(c *call) answer {
-	base := "http://" + c.Host + "/v1"
+	base := origin(c.Request) + "/v1"
 	return ok(map[string]any{
 		"issuer": DiscoveryIssuer, "authorization_endpoint": base + "/authorize", "token_endpoint": base + "/access_token",
 		"userinfo_endpoint": base + "/userinfo", "jwks_uri": base + "/verification",

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"patchbay/internal/contract"
 )
 
 // Options describe a simulated Webex. The zero value is a small company without trouble.
@@ -26,8 +28,8 @@ type Options struct {
 	RateLimit int
 
 	// CheckContract holds every API request against internal/contract, refuses
-	// what does not fit with 400 and remembers it (Violations). The contract is
-	// loaded on the first request.
+	// what does not fit with 400 and remembers it (Violations). New loads the
+	// contract then, which takes a good part of a second, once per process.
 	CheckContract bool
 
 	RedirectURIs []string // allowed prefixes of redirect URIs; empty = any loopback address
@@ -111,6 +113,11 @@ func New(o Options) (*Sim, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	if o.CheckContract {
+		if _, err := contract.Load(); err != nil {
+			return nil, fmt.Errorf("webexsim: %w", err)
+		}
+	}
 	s := &Sim{opts: o, now: o.Now, log: o.Log, latency: o.Latency, variant: o.Variant}
 	s.limit.set(o.RateLimit, 0)
 	s.populate(o.Seed, o.People)
@@ -127,8 +134,9 @@ func (s *Sim) populate(seed int64, people int) {
 	s.org, s.signIn, s.violations = o, SignIn{}, nil
 }
 
-// Reset puts the organization back to its beginning and clears faults, history,
-// violations and sign-in overrides. Tokens stay: the portal goes on.
+// Reset puts the organization back to its beginning, clears faults, history,
+// violations and sign-in overrides, and takes latency, rate limit and variant from
+// the options again. Tokens stay: the portal goes on.
 func (s *Sim) Reset() {
 	s.mu.RLock()
 	seed, people := s.org.seed, len(s.org.people)
