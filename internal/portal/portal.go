@@ -1,0 +1,211 @@
+// Package portal puts the parts together: one replica of the portal, from its
+// configuration to its listeners.
+package portal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/pprof"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"golang.org/x/sync/errgroup"
+
+	"patchbay/internal/audit"
+	"patchbay/internal/cache"
+	"patchbay/internal/config"
+	"patchbay/internal/i18n"
+	"patchbay/internal/redisdb"
+	"patchbay/internal/seal"
+	"patchbay/internal/selfservice"
+	"patchbay/internal/serviceapp"
+	"patchbay/internal/session"
+	"patchbay/internal/signin"
+	"patchbay/internal/web"
+	"patchbay/internal/webex"
+)
+
+const (
+	// drainTimeout is how long requests may go on after a signal to stop: longer
+	// than a change with settling its outcome.
+	drainTimeout = 50 * time.Second
+	// settleEvery is how often changes are looked for whose end is not recorded.
+	settleEvery = time.Minute
+	// settleTimeout bounds one such look.
+	settleTimeout = 30 * time.Second
+)
+
+// Options are what a Portal needs besides its configuration.
+type Options struct {
+	Config  config.Config
+	Redis   *redisdb.DB
+	Log     *slog.Logger
+	Version string
+	Gallery bool             // show the gallery, as the demo does
+	Now     func() time.Time // nil is time.Now
+}
+
+// Portal is one replica.
+type Portal struct {
+	Handler    http.Handler // what people see
+	Operations http.Handler // metrics, health and profiles; for the inner network only
+
+	// Tokens and Settings are the parts that tests look into.
+	Tokens   *serviceapp.Keeper
+	Settings *selfservice.Service
+
+	log *slog.Logger
+}
+
+// New makes a Portal; it asks neither Redis nor Webex anything.
+func New(o Options) (*Portal, error) {
+	now := o.Now
+	if now == nil {
+		now = time.Now
+	}
+	c := o.Config
+	sealer, err := seal.New(c.SealKeys()...)
+	if err != nil {
+		return nil, err
+	}
+	texts, err := i18n.Load()
+	if err != nil {
+		return nil, err
+	}
+	metrics := prometheus.NewRegistry()
+	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+
+	tokens, err := serviceapp.New(serviceapp.Deps{
+		Redis: o.Redis, Sealer: sealer, TokenURL: c.ServiceAppTokenURL(), ClientID: c.ServiceAppClientID,
+		ClientSecret: c.ServiceAppClientSecret.Reveal(), SeedRefreshToken: c.ServiceAppRefreshToken.Reveal(), Now: now, Log: o.Log, Metrics: metrics,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("make the keeper of the tokens: %w", err)
+	}
+	client := webex.NewClient(webex.Options{
+		BaseURL: c.WebexAPIURL.String(), Tokens: tokens, Budget: webex.NewBudget(o.Redis, c.RateLimit, o.Log), Log: o.Log, Metrics: metrics, Now: now,
+	})
+	settings := selfservice.New(selfservice.Deps{
+		Webex: client, Cache: cache.New(o.Redis, sealer, now), Audit: audit.New(o.Redis, sealer, now), Redis: o.Redis, Now: now, Log: o.Log,
+	})
+	secure := c.URL.Scheme == "https"
+	flow := signin.New(signin.Deps{
+		ClientID: c.ClientID, ClientSecret: c.ClientSecret.Reveal(), RedirectURL: c.URL.String() + "/authorize",
+		AuthURL: c.AuthURL, TokenURL: c.TokenURL, UserInfoURL: c.UserInfoURL, JWKSURL: c.JWKSURL,
+		IssuerURL: c.IssuerURL, AllowedIssuers: c.AllowedIssuers, Sealer: sealer, Secure: secure,
+		People: directory{settings}, IsAdmin: c.IsAdmin, UUID: webex.UUID, Now: now, Log: o.Log,
+	})
+	var server *web.Server
+	sessions := session.New(session.Deps{
+		Redis: o.Redis, Sealer: sealer, Idle: c.SessionIdle, Lifetime: c.SessionLifetime, Secure: secure, Now: now,
+		OnError: func(w http.ResponseWriter, r *http.Request, err error) { server.SessionError(w, r, err) },
+	})
+	server = web.New(web.Deps{
+		Config: c, Texts: texts, Sessions: sessions, SignIn: flow, Settings: settings, Tokens: tokens, Webex: client, Redis: o.Redis,
+		Metrics: metrics, Now: now, Log: o.Log, Version: o.Version, Fleeting: o.Redis.Embedded, Gallery: o.Gallery,
+	})
+	return &Portal{Handler: server.Handler(), Operations: operations(server, metrics), Tokens: tokens, Settings: settings, log: o.Log}, nil
+}
+
+// operations is the listener for operators.
+func operations(server *web.Server, metrics *prometheus.Registry) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
+	probes := server.Probes()
+	mux.Handle("GET /healthz", probes)
+	mux.Handle("GET /readyz", probes)
+	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	return mux
+}
+
+// directory shows the organization's people to the sign-in.
+type directory struct{ settings *selfservice.Service }
+
+// PeopleByEmail implements signin.People.
+func (d directory) PeopleByEmail(ctx context.Context, email string) ([]signin.Person, error) {
+	people, err := d.settings.PeopleByEmail(ctx, email)
+	if err != nil {
+		return nil, webex.Problem(err)
+	}
+	list := make([]signin.Person, 0, len(people))
+	for _, p := range people {
+		list = append(list, signin.Person{ID: p.ID, OrgID: p.OrgID, DisplayName: p.DisplayName, FirstName: p.FirstName, LocationID: p.LocationID, Emails: p.Emails})
+	}
+	return list, nil
+}
+
+// OrganizationOf implements signin.People.
+func (d directory) OrganizationOf(ctx context.Context, locationID string) (string, error) {
+	id, err := d.settings.Organization(ctx, locationID)
+	if err != nil {
+		return "", webex.Problem(err)
+	}
+	return id, nil
+}
+
+// Run serves on the listeners until ctx ends, and then lets requests finish.
+func (p *Portal) Run(ctx context.Context, public, operators net.Listener) error {
+	site := newServer(p.Handler)
+	inner := newServer(p.Operations)
+	inner.WriteTimeout = 0 // a profile takes as long as was asked for
+	background, stop := context.WithCancel(ctx)
+	defer stop()
+	g, gctx := errgroup.WithContext(background)
+	g.Go(func() error { return p.Tokens.Run(gctx) })
+	g.Go(func() error { return p.settle(gctx) })
+	g.Go(func() error { return serve(site, public) })
+	g.Go(func() error { return serve(inner, operators) })
+	g.Go(func() error {
+		<-gctx.Done()
+		p.log.Info("stopping")
+		drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
+		defer cancel()
+		return errors.Join(site.Shutdown(drain), inner.Shutdown(drain))
+	})
+	err := g.Wait()
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// settle completes, in the background, records of changes whose end is unknown.
+func (p *Portal) settle(ctx context.Context) error {
+	tick := time.NewTicker(settleEvery)
+	defer tick.Stop()
+	for {
+		one, cancel := context.WithTimeout(webex.WithPriority(ctx, webex.Background), settleTimeout)
+		if err := p.Settings.SettlePending(one); err != nil && ctx.Err() == nil {
+			p.log.WarnContext(ctx, "unfinished changes could not be looked at", "error", err)
+		}
+		cancel()
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+func newServer(h http.Handler) *http.Server {
+	return &http.Server{
+		Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second, WriteTimeout: 60 * time.Second,
+		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10,
+	}
+}
+
+func serve(s *http.Server, l net.Listener) error {
+	if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve on %s: %w", l.Addr(), err)
+	}
+	return nil
+}

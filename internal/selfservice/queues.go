@@ -1,0 +1,427 @@
+package selfservice
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"patchbay/internal/access"
+	"patchbay/internal/audit"
+	"patchbay/internal/cache"
+	"patchbay/internal/i18n"
+	"patchbay/internal/problem"
+	"patchbay/internal/webex"
+)
+
+// queuesName is the name under which joining and leaving is recorded.
+const queuesName = "queues"
+
+const (
+	// factsAge is how old facts about a queue may be that many people share.
+	factsAge = 5 * time.Minute
+	// noQueuesAge is how long somebody who is an agent of no queue of a kind is
+	// not asked about again. Asking costs a call for each kind.
+	noQueuesAge = 5 * time.Minute
+	// factsAtOnce bounds the calls for queues that nobody has seen yet.
+	factsAtOnce = 8
+)
+
+// queueKind tells the two kinds of queues apart, which Webex lists only
+// separately (NOTES.md, section 7).
+type queueKind bool
+
+const (
+	basic          queueKind = false
+	customerAssist queueKind = true
+)
+
+// only is the choice of this kind alone.
+func (k queueKind) only() webex.QueueKinds {
+	if k == customerAssist {
+		return webex.CustomerAssistQueues
+	}
+	return webex.PlainQueues
+}
+
+// Membership is a queue that the subject is an agent of.
+type Membership struct {
+	ID, Name                 string
+	LocationID, LocationName string
+	PhoneNumber, Extension   string
+	CustomerAssist           bool
+	Joined                   bool
+	// CanJoin is whether agents of the queue may join and leave themselves.
+	CanJoin bool
+	// Known is false when the queue's own settings could not be read; then nobody
+	// may join, and the counts are not known.
+	Known          bool
+	Agents, Active int // how many agents there are, and how many have joined
+}
+
+// facts are what the portal needs of a queue's settings, the same for everybody.
+type facts struct {
+	AllowJoin bool     `json:"allowJoin"`
+	Agents    []string `json:"agents"`   // UUIDs
+	Joined    []string `json:"joined"`   // UUIDs
+	Unclear   bool     `json:"unclear"`  // Webex did not say of everybody whether they have joined
+	Location  string   `json:"location"` // id
+	Kind      bool     `json:"kind"`
+}
+
+func factsKey(queueID string) cache.Key { return cache.Key{Owner: queueID, Name: "queue"} }
+
+func (s *Service) facts(ctx context.Context, queueID, locationID string, kind queueKind, maxAge time.Duration) (facts, error) {
+	r, err := cache.Get(ctx, s.Cache, factsKey(queueID), cache.Options{MaxAge: maxAge, Fleet: maxAge > 0}, func(ctx context.Context) (facts, error) {
+		q, err := s.Webex.GetQueue(ctx, locationID, queueID, bool(kind))
+		if err != nil {
+			return facts{}, err
+		}
+		f := facts{AllowJoin: q.AllowAgentJoinEnabled != nil && *q.AllowAgentJoinEnabled, Location: locationID, Kind: bool(kind)}
+		for _, a := range q.Agents {
+			id, err := webex.UUID(a.ID)
+			if err != nil {
+				continue // an agent that nobody can be
+			}
+			f.Agents = append(f.Agents, id)
+			if a.JoinEnabled == nil {
+				f.Unclear = true
+			} else if *a.JoinEnabled {
+				f.Joined = append(f.Joined, id)
+			}
+		}
+		return f, nil
+	})
+	return r.Value, err
+}
+
+// queueMembership is joining and leaving queues of one kind, as a setting whose
+// fields are the queues the person is an agent of. Webex changes only the queues
+// named in the request, so two people joining at once do not meet.
+func (s *Service) queueMembership(kind queueKind) *Setting {
+	setting := &Setting{Name: queuesName, Group: queuesName, variant: map[queueKind]string{basic: "basic", customerAssist: "customerAssist"}[kind]}
+	setting.read = func(ctx context.Context, c *webex.Client, personID string) (Document, error) {
+		list, err := c.ListAgentQueues(ctx, personID, kind.only())
+		if err != nil {
+			return nil, err
+		}
+		return membershipDocument(list, kind), nil
+	}
+	setting.write = func(ctx context.Context, c *webex.Client, personID string, patch Document) error {
+		var settings []webex.QueueAgentSetting
+		for _, id := range slices.Sorted(maps.Keys(patch)) {
+			settings = append(settings, webex.QueueAgentSetting{QueueID: id, JoinEnabled: patch.Bool(id + ".joined")})
+		}
+		return c.UpdateQueueAgentSettings(ctx, personID, bool(kind), settings)
+	}
+	setting.members = func(present Document) []Field {
+		var fields []Field
+		for _, id := range slices.Sorted(maps.Keys(present)) {
+			fields = append(fields, Field{Path: id + ".joined", Kind: Bool}, Field{Path: id + ".name", Kind: Text, ReadOnly: true},
+				Field{Path: id + ".customerAssist", Kind: Bool, ReadOnly: true})
+		}
+		return fields
+	}
+	setting.annotate = func(record, present Document) {
+		for id := range record {
+			record.Set(id+".name", present.Text(id+".name"))
+			record.Set(id+".customerAssist", bool(kind))
+		}
+	}
+	setting.allow = func(ctx context.Context, present Document, changes []Change) error {
+		for _, c := range changes {
+			id := strings.TrimSuffix(c.Path, ".joined")
+			f, err := s.facts(ctx, id, present.Text(id+".locationId"), kind, factsAge)
+			if err != nil {
+				return webex.Problem(err)
+			}
+			if !f.AllowJoin {
+				return problem.New(problem.Forbidden, "queues.locked", "Queue", present.Text(id+".name"))
+			}
+		}
+		return nil
+	}
+	return setting
+}
+
+// queueSettingOf finds the kind of the queue that a record speaks of.
+func (s *Service) queueSettingOf(e audit.Entry) *Setting {
+	doc, err := ParseDocument(e.After)
+	if err != nil {
+		return nil
+	}
+	for id := range doc {
+		return s.queues[queueKind(doc.Bool(id+".customerAssist"))]
+	}
+	return nil
+}
+
+func membershipDocument(list []webex.AgentQueue, kind queueKind) Document {
+	doc := Document{}
+	for _, q := range list {
+		if q.ID == "" || bool(kind) != q.CustomerAssist {
+			continue
+		}
+		entry := map[string]any{
+			"name": q.Name, "locationId": q.LocationID, "locationName": q.LocationName,
+			"extension": q.Extension, "phoneNumber": q.PhoneNumber, "customerAssist": bool(kind),
+		}
+		if q.JoinEnabled != nil {
+			entry["joined"] = *q.JoinEnabled
+		}
+		doc[q.ID] = entry
+	}
+	return doc
+}
+
+// Queues lists the queues that the subject is an agent of, by name. Whether the
+// subject has joined is not older than maxAge; 0 also asks again about kinds of
+// queues that the subject had none of lately.
+func (s *Service) Queues(ctx context.Context, c access.Caller, subject Subject, maxAge time.Duration) ([]Membership, error) {
+	if err := may(c, subject, access.ReadOwn); err != nil {
+		return nil, err
+	}
+	// Asked for together the two lists need fewer calls than one after the other.
+	both := sync.OnceValues(func() ([]webex.AgentQueue, error) {
+		return s.Webex.ListAgentQueues(ctx, subject.ID, webex.AllQueues)
+	})
+	wanted := slices.DeleteFunc([]queueKind{basic, customerAssist}, func(kind queueKind) bool { return maxAge > 0 && s.hadNone(ctx, subject, kind) })
+	var lists [2][]Membership
+	g, gctx := errgroup.WithContext(ctx)
+	for i, kind := range wanted {
+		g.Go(func() error {
+			r, err := cache.Get(gctx, s.Cache, cacheKey(subject, s.queues[kind]), cache.Options{MaxAge: maxAge}, func(ctx context.Context) (Document, error) {
+				if len(wanted) == 1 {
+					return s.queues[kind].read(ctx, s.Webex, subject.ID)
+				}
+				list, err := both()
+				return membershipDocument(list, kind), err
+			})
+			if err != nil {
+				return err
+			}
+			lists[i], err = s.describe(gctx, subject, r.Value, kind)
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, webex.Problem(err)
+	}
+	return byName(slices.Concat(lists[:]...)), nil
+}
+
+func byName(list []Membership) []Membership {
+	slices.SortFunc(list, func(a, b Membership) int {
+		return strings.Compare(strings.ToLower(a.Name)+a.ID, strings.ToLower(b.Name)+b.ID)
+	})
+	return list
+}
+
+// hadNone reports whether the subject was an agent of no queue of this kind a
+// short while ago.
+func (s *Service) hadNone(ctx context.Context, subject Subject, kind queueKind) bool {
+	r, ok := cache.Peek[Document](ctx, s.Cache, cacheKey(subject, s.queues[kind]))
+	return ok && len(r.Value) == 0 && s.Now().Sub(r.At) < noQueuesAge
+}
+
+// KnownQueues is Queues as last read: after a change of ours it is up to date,
+// and it serves while Webex does not answer.
+func (s *Service) KnownQueues(ctx context.Context, c access.Caller, subject Subject) ([]Membership, bool) {
+	if may(c, subject, access.ReadOwn) != nil {
+		return nil, false
+	}
+	var all []Membership
+	for _, kind := range []queueKind{basic, customerAssist} {
+		r, ok := cache.Peek[Document](ctx, s.Cache, cacheKey(subject, s.queues[kind]))
+		if !ok {
+			return nil, false
+		}
+		list, err := s.describe(ctx, subject, r.Value, kind)
+		if err != nil {
+			return nil, false
+		}
+		all = append(all, list...)
+	}
+	return byName(all), true
+}
+
+// describe adds what the queues' own settings say. A queue whose settings cannot
+// be read is listed all the same.
+func (s *Service) describe(ctx context.Context, subject Subject, doc Document, kind queueKind) ([]Membership, error) {
+	list := make([]Membership, 0, len(doc))
+	for id := range doc {
+		list = append(list, Membership{
+			ID: id, Name: doc.Text(id + ".name"), LocationID: doc.Text(id + ".locationId"), LocationName: doc.Text(id + ".locationName"),
+			PhoneNumber: doc.Text(id + ".phoneNumber"), Extension: doc.Text(id + ".extension"),
+			CustomerAssist: bool(kind), Joined: doc.Bool(id + ".joined"),
+		})
+	}
+	self, _ := webex.UUID(subject.ID)
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(factsAtOnce)
+	for i := range list {
+		g.Go(func() error {
+			m := &list[i]
+			f, err := s.facts(gctx, m.ID, m.LocationID, kind, factsAge)
+			if err != nil {
+				if gctx.Err() == nil {
+					s.Log.WarnContext(gctx, "the settings of a queue cannot be read; nobody can join or leave it here", "error", err)
+				}
+				return nil
+			}
+			m.Known, m.CanJoin = true, f.AllowJoin
+			if !f.Unclear {
+				m.Agents, m.Active = len(f.Agents), len(f.with(self, m.Joined).Joined)
+			}
+			return nil
+		})
+	}
+	return list, g.Wait()
+}
+
+// with is f with what is newly known of one agent.
+func (f facts) with(agent string, joined bool) facts {
+	others := slices.DeleteFunc(slices.Clone(f.Joined), func(id string) bool { return id == agent })
+	if joined && agent != "" {
+		others = append(others, agent)
+	}
+	f.Joined = others
+	return f
+}
+
+// JoinOptions go with joining and leaving.
+type JoinOptions struct {
+	WriteOptions
+	// WarnLast asks for a LastAgentError before the last agent leaves a queue.
+	WarnLast bool
+}
+
+// LastAgentError says that nobody would be left in these queues. Nothing was
+// changed.
+type LastAgentError struct{ Queues []Membership }
+
+// Error names the queues for the log by their number only.
+func (e *LastAgentError) Error() string { return "the last agent would leave" }
+
+// SetJoined joins or leaves the named queues of the subject; no names mean all
+// that the subject may join. Queues that are as wished already are left alone.
+// It returns the queues afterwards. Errors: problem.NotFound for a queue the
+// subject is not an agent of, Forbidden where joining is not allowed,
+// *LastAgentError, and those of Write.
+func (s *Service) SetJoined(ctx context.Context, c access.Caller, subject Subject, queueIDs []string, joined bool, opts JoinOptions) (written []Written, err error) {
+	if err := may(c, subject, access.ChangeOwn); err != nil {
+		return nil, err
+	}
+	chosen, err := s.choose(ctx, c, subject, queueIDs, joined)
+	if err != nil {
+		return nil, err
+	}
+	if opts.WarnLast && !joined {
+		if last := s.lastAgentOf(ctx, subject, chosen); len(last) > 0 {
+			return nil, &LastAgentError{Queues: last}
+		}
+	}
+	for _, kind := range []queueKind{basic, customerAssist} {
+		wish := Document{}
+		for _, m := range chosen {
+			if bool(kind) == m.CustomerAssist {
+				wish.Set(m.ID+".joined", joined)
+			}
+		}
+		if len(wish) == 0 {
+			continue
+		}
+		w, err := s.write(ctx, c, subject, s.queues[kind], wish, opts.WriteOptions)
+		written = append(written, w)
+		if err != nil {
+			return written, notAnAgent(err)
+		}
+		s.noteJoined(ctx, subject, w.Changes)
+	}
+	return written, nil
+}
+
+// notAnAgent: a queue that is not in the person's list is not there.
+func notAnAgent(err error) error {
+	var p *problem.Error
+	if errors.As(err, &p) && p.Code == problem.Invalid && slices.ContainsFunc(p.Fields, func(f problem.Field) bool { return f.Detail.Key == "check.unknown" }) {
+		return problem.New(problem.NotFound, "queues.notFound")
+	}
+	return err
+}
+
+// choose finds out which queues are meant and of what kind they are, at the least
+// cost: a queue that was seen lately needs no call.
+func (s *Service) choose(ctx context.Context, c access.Caller, subject Subject, queueIDs []string, joined bool) ([]Membership, error) {
+	if len(queueIDs) > 0 {
+		if known, ok := s.KnownQueues(ctx, c, subject); ok {
+			if chosen := pick(known, queueIDs); len(chosen) == len(queueIDs) {
+				return chosen, nil
+			}
+		}
+	}
+	all, err := s.Queues(ctx, c, subject, 0)
+	if err != nil {
+		return nil, err
+	}
+	if len(queueIDs) == 0 {
+		return slices.DeleteFunc(all, func(m Membership) bool { return !m.CanJoin || m.Joined == joined }), nil
+	}
+	chosen := pick(all, queueIDs)
+	if len(chosen) != len(queueIDs) {
+		return nil, problem.New(problem.NotFound, "queues.notFound")
+	}
+	return chosen, nil
+}
+
+func pick(all []Membership, ids []string) []Membership {
+	return slices.DeleteFunc(slices.Clone(all), func(m Membership) bool {
+		return !slices.ContainsFunc(ids, func(id string) bool { return webex.SameID(id, m.ID) })
+	})
+}
+
+// lastAgentOf asks Webex afresh in which of the queues nobody else has joined.
+// A queue that cannot be asked about gives no warning.
+func (s *Service) lastAgentOf(ctx context.Context, subject Subject, queues []Membership) []Membership {
+	self, _ := webex.UUID(subject.ID)
+	var last []Membership
+	for _, m := range queues {
+		f, err := s.facts(ctx, m.ID, m.LocationID, queueKind(m.CustomerAssist), 0)
+		if err != nil || f.Unclear || !slices.Contains(f.Joined, self) {
+			continue
+		}
+		if len(f.Joined) == 1 {
+			last = append(last, m)
+		}
+	}
+	return last
+}
+
+// noteJoined brings the shared facts about queues up to date with a change.
+func (s *Service) noteJoined(ctx context.Context, subject Subject, changes []Change) {
+	self, err := webex.UUID(subject.ID)
+	if err != nil {
+		return
+	}
+	for _, c := range changes {
+		id := strings.TrimSuffix(c.Path, ".joined")
+		if r, ok := cache.Peek[facts](ctx, s.Cache, factsKey(id)); ok {
+			joined, _ := c.After.(bool)
+			_ = cache.Put(ctx, s.Cache, factsKey(id), r.Value.with(self, joined)) // else the count is late by minutes
+		}
+	}
+}
+
+// QueueText names the queues of a LastAgentError for people.
+func (e *LastAgentError) QueueText() i18n.Text {
+	names := make([]string, 0, len(e.Queues))
+	for _, q := range e.Queues {
+		names = append(names, q.Name)
+	}
+	return i18n.NewText("queues.last", "Count", len(names), "Queues", strings.Join(names, ", "))
+}

@@ -1,0 +1,380 @@
+package web
+
+import (
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/go-chi/chi/v5"
+
+	"patchbay/internal/access"
+	"patchbay/internal/audit"
+	"patchbay/internal/problem"
+	"patchbay/internal/selfservice"
+	"patchbay/internal/webex"
+)
+
+//go:embed openapi.json
+var apiDescription []byte
+
+const (
+	// apiPage is how many records one page of the history holds.
+	apiPage = 50
+	// maxReason is the longest reason, in runes.
+	maxReason = 500
+)
+
+// param is a part of the path; ids may come with an escaped "=".
+func param(r *http.Request, name string) string {
+	value := chi.URLParam(r, name)
+	if plain, err := url.PathUnescape(value); err == nil {
+		return plain
+	}
+	return value
+}
+
+func writeJSON(w http.ResponseWriter, v any) error {
+	w.Header().Set("Content-Type", "application/json")
+	if err := json.NewEncoder(w).Encode(v); err != nil {
+		return nil //nolint:nilerr // the reader is gone: nothing can be answered
+	}
+	return nil
+}
+
+// readDocument reads a JSON object from the body of a request.
+func readDocument(r *http.Request) (selfservice.Document, error) {
+	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || media != "application/json" {
+		return nil, problem.New(problem.UnsupportedType, "web.wantJSON")
+	}
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, bodyProblem(err)
+	}
+	doc, err := selfservice.ParseDocument(body)
+	if err != nil {
+		return nil, problem.New(problem.Malformed, "web.malformed").Because(err)
+	}
+	return doc, nil
+}
+
+func bodyProblem(err error) error {
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		return err
+	}
+	return problem.New(problem.Malformed, "web.malformed").Because(err)
+}
+
+// writeOptions reads what goes with a change: If-Match and the query's reason.
+func writeOptions(r *http.Request) (selfservice.WriteOptions, error) {
+	reason := strings.TrimSpace(r.URL.Query().Get("reason"))
+	if utf8.RuneCountInString(reason) > maxReason || !utf8.ValidString(reason) {
+		return selfservice.WriteOptions{}, problem.New(problem.Malformed, "web.reason", "Max", maxReason)
+	}
+	if r.URL.Query().Has("until") {
+		// A change that would silently stay for ever is worse than none.
+		return selfservice.WriteOptions{}, problem.New(problem.Malformed, "web.until")
+	}
+	return selfservice.WriteOptions{IfMatch: r.Header.Get("If-Match"), Reason: reason, RequestID: requestIDFrom(r.Context())}, nil
+}
+
+type meJSON struct {
+	ID          string              `json:"id"`
+	DisplayName string              `json:"displayName"`
+	Email       string              `json:"email"`
+	Location    *locationJSON       `json:"location"`
+	Numbers     []numberJSON        `json:"numbers"`
+	Roles       []access.Role       `json:"roles"`
+	Permissions []access.Permission `json:"permissions"`
+}
+
+type locationJSON struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
+}
+
+type numberJSON struct {
+	PhoneNumber string `json:"phoneNumber,omitempty"`
+	Extension   string `json:"extension,omitempty"`
+	Primary     bool   `json:"primary"`
+	Type        string `json:"type"`
+}
+
+func (s *Server) apiMe(w http.ResponseWriter, r *http.Request) error {
+	v := visitorFrom(r.Context())
+	p, err := s.Settings.Profile(r.Context(), v.Caller, v.subject)
+	if err != nil {
+		return err
+	}
+	me := meJSON{ID: p.ID, DisplayName: p.DisplayName, Email: v.identity.Email, Numbers: []numberJSON{}, Roles: v.Roles, Permissions: v.Permissions()}
+	if p.LocationID != "" {
+		me.Location = &locationJSON{ID: p.LocationID, Name: p.LocationName}
+	}
+	for _, n := range p.Numbers {
+		me.Numbers = append(me.Numbers, numberJSON(n))
+	}
+	return writeJSON(w, me)
+}
+
+type settingJSON struct {
+	Name   string `json:"name"`
+	Title  string `json:"title"`
+	Group  string `json:"group"`
+	Access string `json:"access"`
+	Href   string `json:"href"`
+}
+
+func (s *Server) apiSettings(w http.ResponseWriter, r *http.Request) error {
+	v := visitorFrom(r.Context())
+	readings, err := s.Settings.Settings(r.Context(), v.Caller, v.subject)
+	if err != nil {
+		return err
+	}
+	list := make([]settingJSON, 0, len(readings))
+	for _, reading := range readings {
+		entry := settingJSON{
+			Name: reading.Setting.Name, Title: say(r, reading.Setting.Title()), Group: reading.Setting.Group,
+			Access: "read", Href: "/api/me/settings/" + reading.Setting.Name,
+		}
+		if reading.Writable {
+			entry.Access = "write"
+		}
+		list = append(list, entry)
+	}
+	return writeJSON(w, list)
+}
+
+func (s *Server) apiSetting(w http.ResponseWriter, r *http.Request) error {
+	v := visitorFrom(r.Context())
+	reading, err := s.Settings.Read(r.Context(), v.Caller, v.subject, param(r, "setting"), 0)
+	if err != nil {
+		return err
+	}
+	return writeReading(w, r, reading)
+}
+
+// writeReading answers with a setting and its ETag; a reader who has this state
+// already gets 304.
+func writeReading(w http.ResponseWriter, r *http.Request, reading selfservice.Reading) error {
+	w.Header().Set("ETag", reading.ETag)
+	if r.Method == http.MethodGet && r.Header.Get("If-None-Match") == reading.ETag {
+		w.WriteHeader(http.StatusNotModified)
+		return nil
+	}
+	return writeJSON(w, reading.Document)
+}
+
+func (s *Server) apiPutSetting(w http.ResponseWriter, r *http.Request) error {
+	opts, err := writeOptions(r)
+	if err != nil {
+		return err
+	}
+	wish, err := readDocument(r)
+	if err != nil {
+		return err
+	}
+	v := visitorFrom(r.Context())
+	written, err := s.Settings.Write(r.Context(), v.Caller, v.subject, param(r, "setting"), wish, opts)
+	return answerWrite(w, r, written, err)
+}
+
+// conflict is problem.Changed with both states, for programs to choose.
+type conflict struct {
+	cause           *problem.Error
+	present, wanted selfservice.Document
+}
+
+// Error is the problem's.
+func (c *conflict) Error() string { return c.cause.Error() }
+
+// Unwrap gives the problem.
+func (c *conflict) Unwrap() error { return c.cause }
+
+// answerWrite answers a change with the fresh state and names its record, also
+// when the change did not come about.
+func answerWrite(w http.ResponseWriter, r *http.Request, written selfservice.Written, err error) error {
+	if written.RecordID != "" {
+		w.Header().Set("Audit-Id", written.RecordID)
+	}
+	if err != nil {
+		var p *problem.Error
+		if errors.As(err, &p) && p.Code == problem.Changed {
+			w.Header().Set("ETag", written.Reading.ETag)
+			return &conflict{cause: p, present: written.Reading.Document, wanted: written.Wanted}
+		}
+		return err
+	}
+	return writeReading(w, r, written.Reading)
+}
+
+type queueJSON struct {
+	ID           string `json:"id"`
+	Name         string `json:"name"`
+	LocationID   string `json:"locationId"`
+	LocationName string `json:"locationName"`
+	Extension    string `json:"extension,omitempty"`
+	PhoneNumber  string `json:"phoneNumber,omitempty"`
+	Joined       bool   `json:"joined"`
+	CanJoin      bool   `json:"canJoin"`
+}
+
+func queueOf(m selfservice.Membership) queueJSON {
+	return queueJSON{
+		ID: m.ID, Name: m.Name, LocationID: m.LocationID, LocationName: m.LocationName,
+		Extension: m.Extension, PhoneNumber: m.PhoneNumber, Joined: m.Joined, CanJoin: m.CanJoin,
+	}
+}
+
+func (s *Server) apiQueues(w http.ResponseWriter, r *http.Request) error {
+	v := visitorFrom(r.Context())
+	queues, err := s.Settings.Queues(r.Context(), v.Caller, v.subject, 0)
+	if err != nil {
+		return err
+	}
+	list := make([]queueJSON, 0, len(queues))
+	for _, q := range queues {
+		list = append(list, queueOf(q))
+	}
+	return writeJSON(w, list)
+}
+
+func (s *Server) apiPutQueue(w http.ResponseWriter, r *http.Request) error {
+	opts, err := writeOptions(r)
+	if err != nil {
+		return err
+	}
+	wish, err := readDocument(r)
+	if err != nil {
+		return err
+	}
+	joined, ok := wish["joined"].(bool)
+	if !ok || len(wish) != 1 {
+		p := problem.New(problem.Invalid, "setting.invalid")
+		for name := range wish {
+			if name != "joined" {
+				p.Fields = append(p.Fields, problem.Field{Name: name, Detail: text("check.unknown")})
+			}
+		}
+		if !ok {
+			p.Fields = append(p.Fields, problem.Field{Name: "joined", Detail: text("check.bool")})
+		}
+		return p
+	}
+	v := visitorFrom(r.Context())
+	id := param(r, "queue")
+	opts.IfMatch = "" // a queue has no ETag of its own: joined is all there is
+	written, err := s.Settings.SetJoined(r.Context(), v.Caller, v.subject, []string{id}, joined, selfservice.JoinOptions{WriteOptions: opts})
+	for _, one := range written {
+		if one.RecordID != "" {
+			w.Header().Set("Audit-Id", one.RecordID)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	queues, _ := s.Settings.KnownQueues(r.Context(), v.Caller, v.subject)
+	for _, q := range queues {
+		if webex.SameID(q.ID, id) {
+			return writeJSON(w, queueOf(q))
+		}
+	}
+	return writeJSON(w, queueJSON{ID: id, Joined: joined, CanJoin: true})
+}
+
+type deviceJSON struct {
+	ID               string   `json:"id"`
+	DisplayName      string   `json:"displayName,omitempty"`
+	Product          string   `json:"product"`
+	Type             string   `json:"type"`
+	MAC              string   `json:"mac,omitempty"`
+	ConnectionStatus string   `json:"connectionStatus"`
+	LastSeen         string   `json:"lastSeen,omitempty"`
+	ErrorCodes       []string `json:"errorCodes,omitempty"`
+	Shared           bool     `json:"shared"`
+	Owner            string   `json:"owner,omitempty"`
+}
+
+func (s *Server) apiDevices(w http.ResponseWriter, r *http.Request) error {
+	v := visitorFrom(r.Context())
+	devices, err := s.Settings.Phones(r.Context(), v.Caller, v.subject)
+	if err != nil {
+		return err
+	}
+	list := make([]deviceJSON, 0, len(devices.Value))
+	for _, d := range devices.Value {
+		status := d.ConnectionStatus
+		if status == "" {
+			status = "unknown"
+		}
+		list = append(list, deviceJSON{
+			ID: d.ID, DisplayName: d.DisplayName, Product: d.Product, Type: d.Type, MAC: d.MAC, ConnectionStatus: status,
+			LastSeen: d.LastSeen, ErrorCodes: d.ErrorCodes, Shared: d.Shared, Owner: d.Owner,
+		})
+	}
+	return writeJSON(w, list)
+}
+
+type personJSON struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
+}
+
+type recordJSON struct {
+	ID       string          `json:"id"`
+	At       time.Time       `json:"at"`
+	Actor    personJSON      `json:"actor"`
+	Subject  personJSON      `json:"subject"`
+	Setting  string          `json:"setting"`
+	Before   json.RawMessage `json:"before"`
+	After    json.RawMessage `json:"after"`
+	Reason   string          `json:"reason,omitempty"`
+	Outcome  audit.Outcome   `json:"outcome"`
+	Undoable bool            `json:"undoable"`
+	Undoes   string          `json:"undoes,omitempty"`
+	UndoneBy string          `json:"undoneBy,omitempty"`
+}
+
+func (s *Server) apiHistory(w http.ResponseWriter, r *http.Request) error {
+	v := visitorFrom(r.Context())
+	records, next, err := s.Settings.History(r.Context(), v.Caller, v.subject, r.URL.Query().Get("cursor"), apiPage)
+	if err != nil {
+		return err
+	}
+	answer := struct {
+		Items []recordJSON `json:"items"`
+		Next  string       `json:"next,omitempty"`
+	}{Items: make([]recordJSON, 0, len(records)), Next: next}
+	for _, rec := range records {
+		answer.Items = append(answer.Items, recordJSON{
+			ID: rec.ID, At: rec.At, Actor: personJSON{rec.Actor.ID, rec.Actor.Name}, Subject: personJSON{rec.Subject.ID, rec.Subject.Name},
+			Setting: rec.Entry.Setting, Before: rec.Before, After: rec.After, Reason: rec.Reason, Outcome: rec.Outcome,
+			Undoable: rec.Undoable, Undoes: rec.Undoes, UndoneBy: rec.UndoneBy,
+		})
+	}
+	return writeJSON(w, answer)
+}
+
+func (s *Server) apiUndo(w http.ResponseWriter, r *http.Request) error {
+	opts, err := writeOptions(r)
+	if err != nil {
+		return err
+	}
+	v := visitorFrom(r.Context())
+	written, err := s.Settings.Undo(r.Context(), v.Caller, v.subject, param(r, "record"), opts)
+	return answerWrite(w, r, written, err)
+}
+
+func (s *Server) apiDescription(w http.ResponseWriter, _ *http.Request) error {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "public, max-age=300")
+	_, _ = w.Write(apiDescription) // the reader may be gone
+	return nil
+}

@@ -1,0 +1,402 @@
+package web
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/a-h/templ"
+	"golang.org/x/text/language"
+	"golang.org/x/text/language/display"
+
+	"patchbay/internal/i18n"
+	"patchbay/internal/problem"
+	"patchbay/internal/signin"
+	"patchbay/static"
+	"patchbay/templates"
+)
+
+func itoa(n int) string { return strconv.Itoa(n) }
+
+func countryName(r *http.Request, region string) string {
+	reg, err := language.ParseRegion(region)
+	if err != nil {
+		return region
+	}
+	tag, err := language.Parse(i18n.FromContext(r.Context()).Language())
+	if err != nil {
+		tag = language.English
+	}
+	if namer := display.Regions(tag); namer != nil {
+		if name := namer.Name(reg); name != "" {
+			return name
+		}
+	}
+	return display.English.Regions().Name(reg)
+}
+
+func (s *Server) showLogin(w http.ResponseWriter, r *http.Request) error {
+	if visitorFrom(r.Context()).PersonID != "" {
+		http.Redirect(w, r, signin.ReturnPath(r.URL.Query().Get("return")), http.StatusSeeOther)
+		return nil
+	}
+	p := templates.SignIn{URL: "/authenticate"}
+	if back := r.URL.Query().Get("return"); back != "" {
+		p.URL += "?return=" + url.QueryEscape(signin.ReturnPath(back))
+		p.Reason = tr(r, "login.first")
+	}
+	if r.URL.Query().Has("out") {
+		p.Reason = tr(r, "login.out")
+		p.URL = "/authenticate?account=other" // on a shared machine the next person is another one
+	}
+	return render(w, r, http.StatusOK, templates.LoginPage(s.frame(r, "", tr(r, "login.title")), p))
+}
+
+func (s *Server) startSignIn(w http.ResponseWriter, r *http.Request) error {
+	if err := s.SignIn.Start(w, r); err != nil {
+		return s.signInFailed(w, r, err)
+	}
+	return nil
+}
+
+func (s *Server) finishSignIn(w http.ResponseWriter, r *http.Request) error {
+	result, err := s.SignIn.Finish(w, r)
+	if err != nil {
+		return s.signInFailed(w, r, err)
+	}
+	if err := s.Sessions.SignIn(r.Context(), result.Identity); err != nil {
+		return err
+	}
+	s.Log.InfoContext(r.Context(), "signed in", "request_id", requestIDFrom(r.Context()))
+	http.Redirect(w, r, result.ReturnTo, http.StatusSeeOther)
+	return nil
+}
+
+// signInFailed says exactly why, and offers another try.
+func (s *Server) signInFailed(w http.ResponseWriter, r *http.Request, err error) error {
+	p := problemOf(err)
+	m := templates.Message{
+		Text: say(r, p.Public), Reference: reference(r, p),
+		Primary: templates.Link{Text: tr(r, "signin.again"), URL: "/authenticate"},
+	}
+	var failure *signin.Failure
+	if errors.As(err, &failure) && failure.OtherAccount {
+		m.Primary = templates.Link{Text: tr(r, "signin.otherAccount"), URL: "/authenticate?account=other"}
+	}
+	if p.RetryAfter > 0 {
+		w.Header().Set("Retry-After", itoa(retrySeconds(p)))
+	}
+	f := s.frame(r, "", tr(r, "signin.failed"))
+	f.HasError = true
+	return render(w, r, p.Code.Status(), templates.BareErrorPage(f, m))
+}
+
+func (s *Server) signOut(w http.ResponseWriter, r *http.Request) error {
+	if err := s.Sessions.SignOut(r.Context()); err != nil {
+		return err
+	}
+	// Pages that the browser kept must not be there for the next person.
+	w.Header().Set("Clear-Site-Data", `"cache"`)
+	http.Redirect(w, r, "/login?out=1", http.StatusSeeOther)
+	return nil
+}
+
+// showSession tells a page whether its session still lives; it is also where a
+// sign-in in a second window ends.
+func (s *Server) showSession(w http.ResponseWriter, r *http.Request) error {
+	if isPartial(r) || r.Header.Get("Sec-Fetch-Dest") == "empty" {
+		w.WriteHeader(http.StatusOK)
+		return nil
+	}
+	return render(w, r, http.StatusOK, templates.SignedInPage(s.frame(r, "", tr(r, "signedIn.title"))))
+}
+
+// savePreferences keeps theme and language in cookies, for browsers without
+// JavaScript; with it the page does that itself.
+func (s *Server) savePreferences(w http.ResponseWriter, r *http.Request) error {
+	if err := r.ParseForm(); err != nil {
+		return bodyProblem(err)
+	}
+	for field, cookie := range map[string]string{"theme": themeCookie, "lang": languageCookie} {
+		if value := r.PostForm.Get(field); value != "" && len(value) <= 20 && !strings.ContainsAny(value, "\";,\\ \r\n") {
+			http.SetCookie(w, &http.Cookie{ //nolint:gosec // read by the page's own script: neither secret nor trusted
+				Name: cookie, Value: value, Path: "/", MaxAge: 365 * 24 * 3600, SameSite: http.SameSiteLaxMode, Secure: s.Config.URL.Scheme == "https",
+			})
+		}
+	}
+	back := "/"
+	if from, err := url.Parse(r.Referer()); err == nil && from.Host == r.Host {
+		back = signin.ReturnPath(from.RequestURI())
+	}
+	http.Redirect(w, r, back, http.StatusSeeOther)
+	return nil
+}
+
+// inline reports whether the cards must come in the page: the browser has no
+// JavaScript. It learns that from the redirect in a noscript element, once.
+func (s *Server) inline(w http.ResponseWriter, r *http.Request) bool {
+	if r.URL.Query().Get("js") == "0" {
+		http.SetCookie(w, &http.Cookie{ //nolint:gosec // app.js takes it away when there is JavaScript after all
+			Name: noScriptCookie, Value: "0", Path: "/", SameSite: http.SameSiteLaxMode, Secure: s.Config.URL.Scheme == "https",
+		})
+		return true
+	}
+	c, err := r.Cookie(noScriptCookie)
+	return err == nil && c.Value == "0"
+}
+
+func (s *Server) showHome(w http.ResponseWriter, r *http.Request) error {
+	return s.showPage(w, r, "home")
+}
+func (s *Server) showCalls(w http.ResponseWriter, r *http.Request) error {
+	return s.showPage(w, r, "calls")
+}
+func (s *Server) showQueues(w http.ResponseWriter, r *http.Request) error {
+	return s.showPage(w, r, "queues")
+}
+func (s *Server) showPhones(w http.ResponseWriter, r *http.Request) error {
+	return s.showPage(w, r, "phones")
+}
+func (s *Server) showHistory(w http.ResponseWriter, r *http.Request) error {
+	return s.showPage(w, r, "history")
+}
+
+// showPage answers with a page whose cards fetch themselves, so that it never
+// waits for Webex; or, without JavaScript, with the cards in it.
+func (s *Server) showPage(w http.ResponseWriter, r *http.Request, name string) error {
+	if s.inline(w, r) {
+		return s.renderPage(w, r, name, http.StatusOK, "", shown{})
+	}
+	f := s.pageFrame(r, name)
+	target := *r.URL
+	query := target.Query()
+	query.Set("js", "0")
+	target.RawQuery = query.Encode()
+	f.NoScriptURL = target.RequestURI()
+	return render(w, r, http.StatusOK, s.shell(r, f, name))
+}
+
+// shell is a page without the values of its cards.
+func (s *Server) shell(r *http.Request, f templates.Frame, name string) templ.Component {
+	load := func(card string) templates.Card { return loading(card, name, 0) }
+	switch name {
+	case "calls":
+		return templates.CallsPage(f, templates.CallsCards{
+			RightNow: templates.RightNow{Card: load("rightNow")},
+			Always:   &templates.Forward{Card: load("always")}, Busy: &templates.Forward{Card: load("busy")},
+			NoAnswer: &templates.Forward{Card: load("noAnswer")}, Unreachable: &templates.Forward{Card: load("unreachable")},
+			DoNotDisturb: &templates.Switches{Card: load("doNotDisturb")}, CallWaiting: &templates.Switches{Card: load("callWaiting")},
+			Intercept: &templates.Intercept{Card: load("intercept")},
+		})
+	case "queues":
+		return templates.QueuesPage(f, templates.Queues{Card: load("queues")})
+	case "phones":
+		return templates.PhonesPage(f, templates.Phones{Card: load("phones")})
+	case "history":
+		// The history comes from Redis, not from Webex: it is in the page at once.
+		return templates.HistoryPage(f, s.historyCard(r, shown{page: name}))
+	}
+	who := visitorFrom(r.Context())
+	numbers := templates.Numbers{Card: load("numbers")}
+	if p, ok := s.Settings.KnownProfile(r.Context(), who.Caller, who.subject); ok {
+		numbers.State, numbers.Parts = templates.Ready, numberParts(r, p)
+	}
+	return templates.HomePage(f, templates.HomeCards{
+		Numbers: numbers, RightNow: templates.RightNow{Card: load("rightNow")}, Quick: &templates.Quick{Card: load("quick")},
+		Queues: &templates.Queues{Card: load("queues")}, Phones: &templates.Phones{Card: load("phones")},
+	})
+}
+
+func (s *Server) pageFrame(r *http.Request, name string) templates.Frame {
+	title := tr(r, "nav."+name)
+	if name == "home" {
+		title = s.greeting(r)
+	}
+	f := s.frame(r, name, title)
+	if flash, ok, err := s.Sessions.PopFlash(r.Context()); err == nil && ok {
+		f.Flash = templates.Note{Kind: templates.Notice, Text: say(r, flash.Text)}
+		if flash.Kind == "saved" {
+			f.Flash = templates.Note{Kind: templates.Saved, Text: say(r, flash.Text), Undo: undoAction(flash.RecordID, "history", name)}
+		}
+	}
+	return f
+}
+
+// greeting greets by the time of day where the person is.
+func (s *Server) greeting(r *http.Request) string {
+	part := "evening"
+	switch hour := s.Now().In(s.zone(r)).Hour(); {
+	case hour >= 5 && hour < 12:
+		part = "morning"
+	case hour >= 12 && hour < 18:
+		part = "afternoon"
+	}
+	name := visitorFrom(r.Context()).identity.FirstName
+	if name == "" {
+		name = visitorFrom(r.Context()).Name
+	}
+	return tr(r, "home.greeting."+part, "Name", name)
+}
+
+// renderPage answers with a page and the cards in it, read all at once; the card
+// named special is shown as v says.
+func (s *Server) renderPage(w http.ResponseWriter, r *http.Request, name string, status int, special string, v shown) error {
+	show := func(card string) shown {
+		one := shown{page: name, age: oneView}
+		if card == special {
+			one = v
+			one.page, one.age = name, max(v.age, oneView)
+		}
+		return one
+	}
+	f := s.pageFrame(r, name)
+	f.HasError = status >= http.StatusBadRequest
+	var wg sync.WaitGroup
+	switch name {
+	case "calls":
+		c := templates.CallsCards{}
+		wg.Go(func() { c.RightNow = s.rightNowCard(r, show("rightNow")) })
+		for card, into := range map[string]**templates.Forward{"always": &c.Always, "busy": &c.Busy, "noAnswer": &c.NoAnswer, "unreachable": &c.Unreachable} {
+			wg.Go(func() { *into = s.forwardCard(r, card, show(card)) })
+		}
+		for card, into := range map[string]**templates.Switches{"doNotDisturb": &c.DoNotDisturb, "callWaiting": &c.CallWaiting} {
+			wg.Go(func() { *into = s.switchesCard(r, card, show(card)) })
+		}
+		wg.Go(func() { c.Intercept = s.interceptCard(r, show("intercept")) })
+		wg.Wait()
+		return render(w, r, status, templates.CallsPage(f, c))
+	case "queues":
+		return render(w, r, status, templates.QueuesPage(f, s.queuesCard(r, show("queues"))))
+	case "phones":
+		return render(w, r, status, templates.PhonesPage(f, s.phonesCard(r, show("phones"))))
+	case "history":
+		return render(w, r, status, templates.HistoryPage(f, s.historyCard(r, show("history"))))
+	}
+	c := templates.HomeCards{Quick: &templates.Quick{}, Queues: &templates.Queues{}, Phones: &templates.Phones{}}
+	wg.Go(func() { c.Numbers = s.numbersCard(r, show("numbers")) })
+	wg.Go(func() { c.RightNow = s.rightNowCard(r, show("rightNow")) })
+	wg.Go(func() { *c.Quick = s.quickCard(r, show("quick")) })
+	wg.Go(func() { *c.Queues = s.queuesCard(r, show("queues")) })
+	wg.Go(func() { *c.Phones = s.phonesCard(r, show("phones")) })
+	wg.Wait()
+	return render(w, r, status, templates.HomePage(f, c))
+}
+
+// showCard answers with one card; a browser without JavaScript gets its page.
+func (s *Server) showCard(w http.ResponseWriter, r *http.Request) error {
+	name := param(r, "card")
+	v := shown{page: pageParam(r), age: oneView}
+	if r.URL.Query().Has("fresh") {
+		v.age = 0
+	}
+	if v.page == "" {
+		v.page = homeOf[name]
+	}
+	if !isPartial(r) {
+		if v.page == "" {
+			return problem.New(problem.NotFound, "web.notFound")
+		}
+		http.Redirect(w, r, pageURL(v.page), http.StatusSeeOther)
+		return nil
+	}
+	c, err := s.card(r, name, v)
+	if err != nil {
+		return err
+	}
+	// A card that says what is wrong is a right answer to "show the card".
+	return render(w, r, http.StatusOK, c)
+}
+
+func (s *Server) showNumberMeaning(w http.ResponseWriter, r *http.Request) error {
+	raw := ""
+	for name, values := range r.URL.Query() {
+		if strings.HasSuffix(name, "estination") && len(values) > 0 {
+			raw = values[0]
+		}
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	who := visitorFrom(r.Context())
+	_, _ = w.Write([]byte(numberMeaning(r, raw, s.Settings.Region(r.Context(), who.subject)))) // the reader may be gone
+	return nil
+}
+
+func (s *Server) showDocs(w http.ResponseWriter, r *http.Request) error {
+	return render(w, r, http.StatusOK, templates.DocsPage(s.frame(r, "", tr(r, "docs.title")), templates.Docs{SpecURL: "/api/openapi.json"}))
+}
+
+func (s *Server) notFound(http.ResponseWriter, *http.Request) error {
+	return problem.New(problem.NotFound, "web.notFound")
+}
+
+func (s *Server) methodNotAllowed(http.ResponseWriter, *http.Request) error {
+	return problem.New(problem.NotFound, "web.notFound")
+}
+
+// renderProblemPage tells a person what is wrong and what to do.
+func (s *Server) renderProblemPage(w http.ResponseWriter, r *http.Request, p *problem.Error) {
+	m := templates.Message{Text: say(r, p.Public), Reference: reference(r, p), Primary: templates.Link{Text: tr(r, "problem.home"), URL: "/"}}
+	f := s.frame(r, "", tr(r, "problem.title."+problemTitle(p.Code)))
+	f.HasError = true
+	status := p.Code.Status()
+	switch {
+	case visitorFrom(r.Context()).PersonID == "":
+		_ = render(w, r, status, templates.BareErrorPage(f, m))
+	case p.Code == problem.Forbidden:
+		_ = render(w, r, status, templates.NoPermissionPage(f, m))
+	default:
+		_ = render(w, r, status, templates.ErrorPage(f, m))
+	}
+}
+
+func problemTitle(c problem.Code) string {
+	switch c {
+	case problem.NotFound:
+		return "notFound"
+	case problem.Forbidden:
+		return "forbidden"
+	}
+	return "other"
+}
+
+// renderCardProblem answers htmx when there is no card to answer with. The script
+// of the page shows the words; 401 makes it ask to sign in again.
+func (s *Server) renderCardProblem(w http.ResponseWriter, r *http.Request, p *problem.Error) {
+	w.Header().Set("HX-Reswap", "none")
+	_ = render(w, r, p.Code.Status(), templates.Live("", say(r, p.Public)))
+}
+
+// showAlive: the process is up.
+func (s *Server) showAlive(w http.ResponseWriter, _ *http.Request) error {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	_, _ = w.Write([]byte("ok\n"))
+	return nil
+}
+
+func showFavicon(w http.ResponseWriter, r *http.Request) error {
+	http.Redirect(w, r, static.URL("favicon.svg"), http.StatusMovedPermanently)
+	return nil
+}
+
+func showRobots(w http.ResponseWriter, _ *http.Request) error {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	_, _ = w.Write([]byte("User-agent: *\nDisallow: /\n"))
+	return nil
+}
+
+// readyTimeout bounds what a probe waits for Redis.
+const readyTimeout = 2 * time.Second
+
+// showGallery shows every component in every state, for tests and screenshots.
+func (s *Server) showGallery(w http.ResponseWriter, r *http.Request) error {
+	f := templates.GalleryFrame(r.Context(), themeOf(r))
+	f.Lang = i18n.FromContext(r.Context()).Language()
+	component, ok := templates.Gallery(f, r.URL.Query().Get("only"))
+	if !ok {
+		return problem.New(problem.NotFound, "web.notFound")
+	}
+	return render(w, r, http.StatusOK, component)
+}

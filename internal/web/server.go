@@ -1,0 +1,77 @@
+// Package web is the portal's face: pages, the cards on them, forms, and the JSON
+// API. Handlers read the request, call one service, and render; they return
+// errors, which are turned into answers in one place.
+package web
+
+import (
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/go-chi/httprate"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/redis/go-redis/v9"
+
+	"patchbay/internal/config"
+	"patchbay/internal/i18n"
+	"patchbay/internal/selfservice"
+	"patchbay/internal/serviceapp"
+	"patchbay/internal/session"
+	"patchbay/internal/signin"
+	"patchbay/internal/webex"
+)
+
+// Deps are what a Server needs.
+type Deps struct {
+	Config   config.Config
+	Texts    *i18n.Bundle
+	Sessions *session.Manager
+	SignIn   *signin.Flow
+	Settings *selfservice.Service
+	Tokens   *serviceapp.Keeper
+	Webex    *webex.Client
+	Redis    redis.UniversalClient
+	Metrics  prometheus.Registerer
+	Now      func() time.Time
+	Log      *slog.Logger
+	Version  string
+
+	// Fleeting says that the state of the portal ends with the process.
+	Fleeting bool
+	// Gallery shows every component in every state at /gallery, without sign-in.
+	Gallery bool
+}
+
+// Server answers requests.
+type Server struct {
+	Deps
+	started time.Time
+	answers *prometheus.CounterVec
+	limiter *httprate.RateLimiter
+}
+
+// New makes a Server.
+func New(d Deps) *Server {
+	s := &Server{Deps: d, started: d.Now()}
+	s.limiter = s.newLimiter()
+	s.answers = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "portal_http_requests_total", Help: "Answers of the portal, by kind of route and class of status.",
+	}, []string{"kind", "class"})
+	if d.Metrics != nil {
+		d.Metrics.MustRegister(s.answers)
+	}
+	return s
+}
+
+// Handler is the whole site.
+func (s *Server) Handler() http.Handler {
+	mux := chi.NewRouter()
+	mux.Use(s.requestID, s.observe, s.recoverPanics, s.secure, s.language, s.refuseCrossSite)
+	for _, r := range s.routes() {
+		mux.Method(r.method, r.pattern, s.guard(r))
+	}
+	mux.NotFound(s.guard(route{kind: page, needs: anyone, handle: s.notFound}).ServeHTTP)
+	mux.MethodNotAllowed(s.guard(route{kind: page, needs: anyone, handle: s.methodNotAllowed}).ServeHTTP)
+	return mux
+}
