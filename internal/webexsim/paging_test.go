@@ -2,6 +2,7 @@ package webexsim_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -156,5 +157,41 @@ func TestIdsOfOnePersonDiffer(t *testing.T) {
 	// What an answer has shown can be asked for.
 	if got := c.get("/people/" + agents[0]["id"].(string))["id"]; got != p.ID {
 		t.Errorf("the agent's id finds %v", got)
+	}
+}
+
+func TestCapsAndOrder(t *testing.T) {
+	t.Parallel()
+	c := start(t, webexsim.Options{People: 2000, PageSize: 10_000})
+	berlin := c.person(greta).LocationID
+	for path, want := range map[string]int{
+		"/people?max=5000":                 1000,
+		"/people":                          100,
+		"/people?callingData=true&max=500": 100,
+		"/people?callingData=true&max=500&locationId=" + berlin:      50,
+		"/telephony/config/numbers?ownerType=PEOPLE&max=5000":        2000,
+		"/telephony/config/queues/agents?hasCxEssentials=true&max=1": 1,
+	} {
+		r := c.get(path)
+		for _, list := range []string{"items", "phoneNumbers", "agents"} {
+			if items, has := r[list].([]any); has && len(items) != want && (want != 2000 || len(items) < 1800) {
+				t.Errorf("GET %s: %d items, want %d", path, len(items), want)
+			}
+		}
+	}
+	ids := strings.Repeat(c.person(greta).ID+",", 85)
+	if r := c.do("GET", "/people?id="+strings.TrimSuffix(ids, ","), ""); r.StatusCode != 200 {
+		t.Errorf("85 ids: %d", r.StatusCode)
+	}
+	if r := c.do("GET", "/people?id="+ids+c.person(ana).ID, ""); r.StatusCode != 400 {
+		t.Errorf("86 ids: %d, want 400", r.StatusCode)
+	}
+	// No order is promised, so none is there to be relied upon.
+	var names []string
+	for _, q := range c.get("/telephony/config/queues")["queues"].([]any) {
+		names = append(names, q.(map[string]any)["name"].(string))
+	}
+	if slices.IsSorted(names) || names[0] == c.sim.Queues()[0].Name {
+		t.Errorf("queues come in an order: %q", names)
 	}
 }

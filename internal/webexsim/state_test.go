@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -212,6 +213,11 @@ func TestAPersonWithoutCalling(t *testing.T) {
 		if _, there := v[key]; there {
 			t.Errorf("%s: %v", key, v[key])
 		}
+	}
+	// A scope that is missing may also look like nothing.
+	poor := start(t, webexsim.Options{Scopes: []string{"spark-admin:people_read"}, Variant: webexsim.Variant{UnauthorizedNotFound: true}})
+	if r := poor.do("GET", "/telephony/config/queues", ""); r.StatusCode != 404 {
+		t.Errorf("without a scope: %d, want 404", r.StatusCode)
 	}
 	paths := []string{"/people/" + p.ID + forwarding, "/people/" + p.ID + "/features/numbers", "/telephony/config/people/" + p.ID + "/devices", "/telephony/config/people/" + p.ID + "/services"}
 	for _, want := range []int{404, 403} {
@@ -448,4 +454,40 @@ func TestFeatureAccess(t *testing.T) {
 	c.put("/telephony/config/people/"+c.person(raj).ID+"/settings/permissions", `{"callForwarding":"SOME"}`, 400)
 	// The service app may write all the same: that the portal refrains is its own doing.
 	c.put("/people/"+c.person(hana).ID+"/features/callWaiting", `{"enabled":false}`, 204)
+}
+
+// TestManyAtOnce has the agents of a queue join and leave at the same time: each
+// change names one agent, so none is lost.
+func TestManyAtOnce(t *testing.T) {
+	t.Parallel()
+	c := start(t, webexsim.Options{People: 3000})
+	queue := slices.MaxFunc(c.sim.Queues(), func(a, b webexsim.QueueInfo) int {
+		return len(a.Agents) - len(b.Agents)
+	})
+	query := ""
+	if queue.Assist {
+		query = "?hasCxEssentials=true"
+	}
+	var group sync.WaitGroup
+	for _, a := range queue.Agents {
+		group.Go(func() {
+			body := fmt.Sprintf(`{"settings":[{"queueId":%q,"joinEnabled":%t}]}`, queue.ID, !a.Joined)
+			if r := c.do("PUT", "/telephony/config/queues/agents/"+a.PersonID+"/settings"+query, body); r.StatusCode != 204 {
+				t.Errorf("%s: %d %s", a.Email, r.StatusCode, r.body)
+			}
+			c.do("GET", "/people/"+a.PersonID+forwarding, "")
+			if _, err := c.sim.Setting(a.Email, "callForwarding"); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	group.Wait()
+	if len(queue.Agents) < 5 {
+		t.Fatalf("%d agents are too few to show anything", len(queue.Agents))
+	}
+	for _, a := range queue.Agents {
+		if joined, _ := c.sim.QueueJoined(queue.ID, a.PersonID); joined == a.Joined {
+			t.Errorf("the change of %s is lost", a.Email)
+		}
+	}
 }

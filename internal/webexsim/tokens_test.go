@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -161,6 +162,28 @@ func TestVariantsOfTokenAnswers(t *testing.T) {
 	}
 	if got := c.refresh("nonsense"); got.status != 400 || !strings.Contains(got.body, `"error":"invalid_request"`) {
 		t.Errorf("%+v", got)
+	}
+}
+
+// TestOneRefreshWins has many replicas spend one refresh token at once.
+func TestOneRefreshWins(t *testing.T) {
+	t.Parallel()
+	for keep, want := range map[bool]int{false: 1, true: 8} {
+		c := start(t, webexsim.Options{RotateRefreshTokens: true, SameTokenWithin: -1, Variant: webexsim.Variant{KeepOldRefreshTokens: keep}})
+		seed := c.sim.Credentials().ServiceAppRefreshToken
+		var group sync.WaitGroup
+		var won atomic.Int32
+		for range 8 {
+			group.Go(func() {
+				if c.refresh(seed).status == 200 {
+					won.Add(1)
+				}
+			})
+		}
+		group.Wait()
+		if int(won.Load()) != want {
+			t.Errorf("old tokens kept %t: %d refreshes succeeded, want %d", keep, won.Load(), want)
+		}
 	}
 }
 
