@@ -59,7 +59,7 @@ func demo(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	defer closing(log, "close Redis", db)
-	p, err := portal.New(portal.Options{Config: c, Redis: db, Log: log, Version: versionText(), Gallery: true})
+	p, err := portal.New(portal.Options{Config: c, Redis: db, Log: log, Version: versionText(), Demo: true})
 	if err != nil {
 		return err
 	}

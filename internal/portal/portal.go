@@ -47,7 +47,7 @@ type Options struct {
 	Redis   *redisdb.DB
 	Log     *slog.Logger
 	Version string
-	Gallery bool             // show the gallery, as the demo does
+	Demo    bool             // the organization is simulated: say so, and show the gallery
 	Now     func() time.Time // nil is time.Now
 }
 
@@ -108,7 +108,7 @@ func New(o Options) (*Portal, error) {
 	})
 	server = web.New(web.Deps{
 		Config: c, Texts: texts, Sessions: sessions, SignIn: flow, Settings: settings, Tokens: tokens, Webex: client, Redis: o.Redis,
-		Metrics: metrics, Now: now, Log: o.Log, Version: o.Version, Fleeting: o.Redis.Embedded, Gallery: o.Gallery,
+		Metrics: metrics, Now: now, Log: o.Log, Version: o.Version, Fleeting: o.Redis.Embedded, Demo: o.Demo,
 	})
 	return &Portal{Handler: server.Handler(), Operations: operations(server, metrics), Tokens: tokens, Settings: settings, log: o.Log}, nil
 }

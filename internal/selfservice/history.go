@@ -9,6 +9,7 @@ import (
 	"patchbay/internal/audit"
 	"patchbay/internal/i18n"
 	"patchbay/internal/problem"
+	"patchbay/internal/webex"
 )
 
 // undoFor is how long a change can be undone (ux.md, section 2).
@@ -89,7 +90,7 @@ func (s *Service) Undo(ctx context.Context, c access.Caller, subject Subject, re
 		return Written{}, problem.New(problem.NotFound, "history.notFound")
 	case err != nil:
 		return Written{}, problem.New(problem.Unavailable, "history.unavailable").Because(err)
-	case e.Subject.ID != subject.ID:
+	case !webex.SameID(e.Subject.ID, subject.ID):
 		return Written{}, problem.New(problem.NotFound, "history.notFound")
 	}
 	r := s.recordOf(e)

@@ -379,7 +379,7 @@ func phoneRow(r *http.Request, s *Server, d selfservice.Device) templates.Phone 
 		row.Name = tr(r, "phones.unnamed")
 	}
 	var detail []string
-	if d.DisplayName != "" && d.DisplayName != d.Product {
+	if d.DisplayName != "" && d.DisplayName != d.Product && d.DisplayName != visitorFrom(r.Context()).Name {
 		detail = append(detail, d.DisplayName)
 	}
 	if d.Shared && d.Owner != "" {

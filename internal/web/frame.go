@@ -88,7 +88,7 @@ func themeOf(r *http.Request) string {
 func (s *Server) languages(r *http.Request) []templates.Language {
 	current := i18n.FromContext(r.Context()).Language()
 	tags := s.Texts.Languages()
-	if s.Gallery {
+	if s.Demo {
 		tags = append(append([]language.Tag(nil), tags...), i18n.Pseudo)
 	}
 	list := make([]templates.Language, 0, len(tags))
@@ -119,8 +119,11 @@ func (s *Server) strips(r *http.Request) []templates.Strip {
 			}
 		}
 	}
-	if s.Fleeting {
-		list = append(list, templates.Strip{ID: "strip-fleeting", Tone: templates.TonePlain, Text: tr(r, "strip.fleeting")})
+	switch {
+	case s.Demo:
+		list = append(list, templates.Strip{ID: "strip-demo", Tone: templates.TonePlain, Text: tr(r, "strip.demo")})
+	case s.Fleeting:
+		list = append(list, templates.Strip{ID: "strip-memory", Tone: templates.TonePlain, Text: tr(r, "strip.memory")})
 	}
 	return list
 }

@@ -75,7 +75,7 @@ func (s *Server) routes() []route {
 		{"GET", "/api/docs", page, anyone, s.showDocs},
 		{"GET", "/api/*", api, anyone, s.notFound},
 	}
-	if s.Gallery {
+	if s.Demo {
 		routes = append(routes, route{"GET", "/gallery", page, anyone, s.showGallery})
 	}
 	return routes

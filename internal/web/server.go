@@ -39,8 +39,9 @@ type Deps struct {
 
 	// Fleeting says that the state of the portal ends with the process.
 	Fleeting bool
-	// Gallery shows every component in every state at /gallery, without sign-in.
-	Gallery bool
+	// Demo says so on every page, offers the pseudo-language, and shows every
+	// component in every state at /gallery.
+	Demo bool
 }
 
 // Server answers requests.
