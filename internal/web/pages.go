@@ -2,6 +2,7 @@ package web
 
 import (
 	"errors"
+	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -57,10 +58,30 @@ func (s *Server) showLogin(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) startSignIn(w http.ResponseWriter, r *http.Request) error {
+	if s.otherLoopback(r) {
+		http.Redirect(w, r, s.Config.URL.String()+r.URL.RequestURI(), http.StatusSeeOther)
+		return nil
+	}
 	if err := s.SignIn.Start(w, r); err != nil {
 		return s.signInFailed(w, r, err)
 	}
 	return nil
+}
+
+// otherLoopback reports whether a browser on this machine uses another name for
+// it than PORTAL_URL does: 127.0.0.1 and localhost do not share cookies, so a
+// sign-in begun under one name could not end under the other.
+func (s *Server) otherLoopback(r *http.Request) bool {
+	host, port, err := net.SplitHostPort(r.Host)
+	if err != nil || port != s.Config.URL.Port() {
+		return false
+	}
+	isLoopback := func(name string) bool {
+		ip := net.ParseIP(name)
+		return name == "localhost" || ip != nil && ip.IsLoopback()
+	}
+	own := s.Config.URL.Hostname()
+	return host != own && isLoopback(host) && isLoopback(own)
 }
 
 func (s *Server) finishSignIn(w http.ResponseWriter, r *http.Request) error {
@@ -325,7 +346,7 @@ func (s *Server) showNumberMeaning(w http.ResponseWriter, r *http.Request) error
 }
 
 func (s *Server) showDocs(w http.ResponseWriter, r *http.Request) error {
-	return render(w, r, http.StatusOK, templates.DocsPage(s.frame(r, "", tr(r, "docs.title")), templates.Docs{SpecURL: "/api/openapi.json"}))
+	return render(w, r, http.StatusOK, templates.DocsPage(s.frame(r, "", tr(r, "page.docs")), templates.Docs{SpecURL: "/api/openapi.json"}))
 }
 
 func (s *Server) notFound(http.ResponseWriter, *http.Request) error {
@@ -339,7 +360,7 @@ func (s *Server) methodNotAllowed(http.ResponseWriter, *http.Request) error {
 // renderProblemPage tells a person what is wrong and what to do.
 func (s *Server) renderProblemPage(w http.ResponseWriter, r *http.Request, p *problem.Error) {
 	m := templates.Message{Text: say(r, p.Public), Reference: reference(r, p), Primary: templates.Link{Text: tr(r, "problem.home"), URL: "/"}}
-	f := s.frame(r, "", tr(r, "problem.title."+problemTitle(p.Code)))
+	f := s.frame(r, "", tr(r, titleOf(p.Code)))
 	f.HasError = true
 	status := p.Code.Status()
 	switch {
@@ -352,14 +373,15 @@ func (s *Server) renderProblemPage(w http.ResponseWriter, r *http.Request, p *pr
 	}
 }
 
-func problemTitle(c problem.Code) string {
+// titleOf heads the page of a problem.
+func titleOf(c problem.Code) string {
 	switch c {
 	case problem.NotFound:
-		return "notFound"
+		return "page.notFound"
 	case problem.Forbidden:
-		return "forbidden"
+		return "page.notAllowed"
 	}
-	return "other"
+	return "page.failed"
 }
 
 // renderCardProblem answers htmx when there is no card to answer with. The script

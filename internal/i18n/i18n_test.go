@@ -1,0 +1,103 @@
+package i18n_test
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"patchbay/internal/i18n"
+)
+
+func load(t *testing.T) *i18n.Bundle {
+	t.Helper()
+	b, err := i18n.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func TestSay(t *testing.T) {
+	t.Parallel()
+	l := load(t).Localizer("xx, de;q=0.5")
+	for want, got := range map[string]string{
+		"Saved 10:42":               l.T("note.saved", "Time", "10:42"),
+		"1 ring, about 6 seconds":   l.T("path.ring", "Count", 1, "Seconds", 6),
+		"4 rings, about 24 seconds": l.T("path.ring", "Count", 4, "Seconds", 24),
+		"[[no.such.key]]":           l.T("no.such.key"),
+		"Call waiting: turned on":   l.Say(i18n.NewText("history.sentence.on", "What", i18n.NewText("setting.callWaiting"))),
+		"":                          l.Say(i18n.Text{}),
+	} {
+		if got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+	if l.Language() != "en" {
+		t.Errorf("language %q for a reader we do not know", l.Language())
+	}
+}
+
+func TestPseudoLanguageIsLongerAndMarked(t *testing.T) {
+	t.Parallel()
+	b := load(t)
+	plain, pseudo := b.Localizer("en").T("action.save"), b.Localizer("en-XA").T("action.save")
+	if plain == pseudo || len([]rune(pseudo)) < len([]rune(plain))*14/10 {
+		t.Errorf("%q is not 40 %% longer than %q", pseudo, plain)
+	}
+}
+
+// keyUse finds the places where code names a message.
+var keyUse = regexp.MustCompile(`(?:\bT\(ctx, |\btr\(\w+(?:\.r)?, |\btext\(|NewText\(|problem\.New\([\w.]+, |\bfault\(\w+(?:\.\w+)*(?:\+"[^"]*")?, |\bsay\()"([^"]+)"(\s*\+)?`)
+
+// TestEveryKeyUsedExists reads the sources: a text that is missing would be shown
+// as its key.
+func TestEveryKeyUsedExists(t *testing.T) {
+	t.Parallel()
+	known := load(t).Keys()
+	found := 0
+	err := filepath.WalkDir("../..", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || strings.HasSuffix(path, "_test.go") || strings.HasSuffix(path, "_templ.go") ||
+			!strings.HasSuffix(path, ".go") && !strings.HasSuffix(path, ".templ") {
+			return err
+		}
+		source, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		for _, m := range keyUse.FindAllStringSubmatch(string(source), -1) {
+			key, prefix := m[1], m[2] != ""
+			found++
+			ok := slices.Contains(known, key)
+			if prefix {
+				ok = slices.ContainsFunc(known, func(k string) bool { return strings.HasPrefix(k, key) })
+			}
+			if !ok {
+				t.Errorf("%s: no text for %q", path, key)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if found < 150 {
+		t.Errorf("only %d uses were found: the pattern is out of date", found)
+	}
+}
+
+// TestTexts holds every text to the rules of the house (ux.md, section 7).
+func TestTexts(t *testing.T) {
+	t.Parallel()
+	l := load(t).Localizer("en")
+	forbidden := regexp.MustCompile(`(?i)\b(please|oops|invalid|failed to|successfully)\b`)
+	for _, key := range load(t).Keys() {
+		text := l.T(key, "Count", 2)
+		if m := forbidden.FindString(text); m != "" {
+			t.Errorf("%s says %q: %s", key, m, text)
+		}
+	}
+}
