@@ -11,6 +11,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -248,6 +249,7 @@ func TestEveryOperationIsInTheContract(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	var mu sync.Mutex
 	ops := map[string]bool{}
 	for name, tt := range apiCalls() {
 		c := NewClient(Options{BaseURL: "http://webex.test", Tokens: &tokens{}, Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
@@ -255,6 +257,8 @@ func TestEveryOperationIsInTheContract(t *testing.T) {
 			if err != nil {
 				return nil, err
 			}
+			mu.Lock()
+			defer mu.Unlock()
 			ops[op.ID] = true
 			return response(404, nil, op.ID), nil
 		})})

@@ -27,7 +27,7 @@ func UUID(id string) (string, error) {
 	if !ok || !strings.HasPrefix(uri, "ciscospark://") {
 		return "", fmt.Errorf("decode id: %w", errNoID)
 	}
-	part := uri[strings.LastIndexByte(uri, '/')+1:]
+	part := strings.TrimRight(uri[strings.LastIndexByte(uri, '/')+1:], "=")
 	if part == "" {
 		return "", fmt.Errorf("decode id: %w", errNoID)
 	}
@@ -39,7 +39,7 @@ func UUID(id string) (string, error) {
 	if inner, ok := decodeBase64(part); ok && strings.Contains(inner, "@") && printable(inner) {
 		return inner, nil
 	}
-	return strings.TrimRight(part, "="), nil
+	return part, nil
 }
 
 // SameID reports whether two ids stand for the same thing, however they are

@@ -34,7 +34,7 @@ func (p *Permissions) UnmarshalJSON(data []byte) error {
 		return errors.New("permissions are not an object")
 	}
 	*p = nil
-	if raw == nil { // null: as if it were not there
+	if len(raw) == 0 { // null and {}: as if they were not there
 		return nil
 	}
 	*p = make(Permissions, len(raw))
@@ -169,6 +169,9 @@ func indexed[Page, Item any](ctx context.Context, c *Client, r request, items fu
 			return nil, err
 		}
 		list, total := items(&page)
+		if list == nil && total == nil {
+			return nil, &Error{Op: r.op, Kind: KindBadGateway, Err: errNothingKnown}
+		}
 		known := len(all)
 		for _, item := range list {
 			if !seen[id(item)] {

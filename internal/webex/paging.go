@@ -31,7 +31,12 @@ func pages[Page, Item any](ctx context.Context, c *Client, first request, items 
 				yield(none, err)
 				return
 			}
-			for _, item := range items(&page) {
+			list := items(&page)
+			if list == nil { // an empty list is a list
+				yield(none, &Error{Op: r.op, Kind: KindBadGateway, Err: errNothingKnown})
+				return
+			}
+			for _, item := range list {
 				if !yield(item, nil) {
 					return
 				}

@@ -44,7 +44,8 @@ func TestPaging(t *testing.T) {
 		"no address at all":            {pages: map[string]page{"": {"a", `<http://[::1>; rel="next"`}}, err: "cannot be parsed"},
 		"round in circles":             {pages: map[string]page{"": {"a", `<BASE/v1/people?p=2>; rel="next"`}, "p=2": {"b", `<BASE/v1/people?p=3>; rel="next"`}, "p=3": {"c", `<BASE/v1/people?p=2>; rel="next"`}}, err: "circles"},
 		"a second page that is broken": {pages: map[string]page{"": {"a", `<BASE/v1/people?p=2>; rel="next"`}, "p=2": {"!", ""}}, err: "wrong type"},
-		"a null list":                  {pages: map[string]page{"": {"null", ""}}, want: ""},
+		"a null list":                  {pages: map[string]page{"": {"null", ""}}, err: "none of the expected"},
+		"an empty list":                {pages: map[string]page{"": {"", ""}}, want: ""},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -243,6 +244,7 @@ func FuzzIDs(f *testing.F) {
 	f.Add(personID)
 	f.Add(queueID)
 	f.Add("F5B36187-C8DD-4727-8B2F-F9C447F29046")
+	f.Add(id("ciscospark://us/PEOPLE/===="))
 	f.Fuzz(func(t *testing.T, s string) {
 		if u, err := UUID(s); err == nil && u == "" {
 			t.Error("an empty id")

@@ -7,6 +7,7 @@ import (
 	"math"
 	"net/http"
 	"net/url"
+	"reflect"
 	"strconv"
 	"strings"
 )
@@ -111,14 +112,20 @@ func (c *Client) ListPeople(ctx context.Context, f PeopleFilter) iter.Seq2[Perso
 
 // get reads one resource.
 func get[T any](ctx context.Context, c *Client, r *request) (T, error) {
-	var v T
+	var v, none T // none: never a half-decoded value
 	r.method, r.out = http.MethodGet, &v
 	if _, err := c.do(ctx, r); err != nil {
-		var none T // never a half-decoded value
 		return none, err
+	}
+	// Shown as it is, an answer of nothing would say that everything is off, and
+	// that the organization allows everything.
+	if reflect.ValueOf(&v).Elem().IsZero() {
+		return none, &Error{Op: r.op, Kind: KindBadGateway, Err: errNothingKnown}
 	}
 	return v, nil
 }
+
+var errNothingKnown = errors.New("the answer has none of the expected fields")
 
 // put writes one resource. Settings answer 204 without a body (spec).
 func (c *Client) put(ctx context.Context, r *request, body any) error {

@@ -196,6 +196,9 @@ func (c *Client) queueAgent(ctx context.Context, r *request, customerAssist bool
 	if err != nil {
 		return QueueAgent{}, "", err
 	}
+	if page.Queues == nil && page.Agent == (Agent{}) {
+		return QueueAgent{}, "", &Error{Op: r.op, Kind: KindBadGateway, Err: errNothingKnown}
+	}
 	for i := range page.Queues {
 		page.Queues[i].CustomerAssist = customerAssist
 	}

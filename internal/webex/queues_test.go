@@ -175,7 +175,7 @@ func TestFeatureAccess(t *testing.T) {
 		"the organization's":                     {`{"userOrgSettingsPermissionEnabled":true,"userOrgSettingsPermissions":{"f":"NO_ACCESS"},"userSettingsPermissions":{"f":"FULL_ACCESS"}}`, false, false},
 		"the organization's, which is not there": {`{"userOrgSettingsPermissionEnabled":true,"userSettingsPermissions":{"f":"NO_ACCESS"}}`, true, true},
 		"the organization's, null":               {`{"userOrgSettingsPermissionEnabled":true,"userOrgSettingsPermissions":null}`, true, true},
-		"the organization's, empty":              {`{"userOrgSettingsPermissionEnabled":true,"userOrgSettingsPermissions":{}}`, true, false},
+		"the organization's, empty":              {`{"userOrgSettingsPermissionEnabled":true,"userOrgSettingsPermissions":{}}`, true, true},
 		"a feature that is not named":            {`{"userSettingsPermissions":{"g":"NO_ACCESS"}}`, true, false},
 		"a word that nobody knows":               {`{"userSettingsPermissions":{"f":"SOME_ACCESS"}}`, false, false},
 		"nothing":                                {`{}`, true, false},

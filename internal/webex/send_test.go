@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -116,18 +117,21 @@ func huge(w http.ResponseWriter, r *http.Request) {
 
 func bomb(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Encoding", "gzip")
-	z := gzip.NewWriter(w)
-	chunk := bytes.Repeat([]byte(" "), 1<<20)
-	for range 256 {
-		if _, err := z.Write(chunk); err != nil {
-			return
-		}
-	}
-	_ = z.Close()
+	_, _ = w.Write(bombBytes())
 }
+
+// bombBytes are 64 MiB in 64 KiB.
+var bombBytes = sync.OnceValue(func() []byte {
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	_, _ = z.Write(bytes.Repeat([]byte(" "), 64<<20))
+	_ = z.Close()
+	return b.Bytes()
+})
 
 func TestFaultsOfAnswers(t *testing.T) {
 	t.Parallel()
+	bombBytes() // takes a while
 	for name, f := range faults() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -136,7 +140,7 @@ func TestFaultsOfAnswers(t *testing.T) {
 				asked.Add(1)
 				_, _ = io.Copy(io.Discard, r.Body)
 				f.answer(w, r)
-			}, func(o *Options) { o.ReadTimeout, o.WriteTimeout = 2*time.Second, 2*time.Second })
+			}, func(o *Options) { o.ReadTimeout, o.WriteTimeout = 4*time.Second, 4*time.Second })
 			v, err := c.GetCallWaiting(t.Context(), "x")
 			e := asError(t, err)
 			if e.Kind != f.read || e.Op != "getPersonCallWaiting" || e.OutcomeUnknown() {
@@ -214,7 +218,7 @@ func TestOddButUsableAnswers(t *testing.T) {
 		case "/people/odd":
 			answerJSON(w, 203, "\n"+`{"id":"P","loginEnabled":"true","emails":null,"phoneNumbers":[{"type":"a-new-one"}],"somethingNew":{"a":[1]},"status":"a-new-one"}`)
 		case "/people/x/features/callForwarding":
-			answerJSON(w, 200, `{}`)
+			answerJSON(w, 200, `{"callForwarding":{}}`)
 		case "/people/none":
 			answerJSON(w, 200, `{"displayName":"Nobody"}`)
 		case "/telephony/config/queues/agents/x":
@@ -230,7 +234,7 @@ func TestOddButUsableAnswers(t *testing.T) {
 		t.Errorf("%v %s", err, diff)
 	}
 	f, err := c.GetCallForwarding(t.Context(), "x")
-	if diff := cmp.Diff(CallForwarding{}, f); err != nil || diff != "" {
+	if diff := cmp.Diff(CallForwarding{CallForwarding: &ForwardingRules{}}, f); err != nil || diff != "" {
 		t.Errorf("%v %s", err, diff)
 	}
 	if _, err := c.GetPerson(t.Context(), "none"); asError(t, err).Kind != KindBadGateway {
@@ -246,12 +250,29 @@ func TestOddButUsableAnswers(t *testing.T) {
 	}
 }
 
+func TestAnAnswerOfNothingIsNone(t *testing.T) {
+	t.Parallel()
+	c, _ := server(t, func(w http.ResponseWriter, _ *http.Request) { answerJSON(w, 200, `{"status":"ok"}`) })
+	for name, tt := range apiCalls() {
+		if strings.HasPrefix(name, "Update") || name == "GetDefaultFeatureAccess" { // which takes any name for a feature
+			continue
+		}
+		if v, err := tt.call(t.Context(), c); err == nil || asError(t, err).Kind != KindBadGateway {
+			t.Errorf("%s: %v, %v", name, v, err)
+		}
+	}
+	c, _ = server(t, func(w http.ResponseWriter, _ *http.Request) { answerJSON(w, 200, `{}`) })
+	if v, err := c.GetDefaultFeatureAccess(t.Context()); err == nil {
+		t.Errorf("the organization allows everything: %v", v)
+	}
+}
+
 func TestIdsCannotChangeThePath(t *testing.T) {
 	t.Parallel()
 	var paths []string
 	c := NewClient(Options{BaseURL: "http://webex.test/v1", Tokens: &tokens{}, Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
 		paths = append(paths, r.URL.String())
-		return response(200, nil, `{}`), nil
+		return response(200, nil, `{"enabled":true}`), nil
 	})})
 	for _, id := range []string{"../me", "a/b", "a?b=c", "a#b", "a%2Fb", "{personId}"} {
 		if _, err := c.GetCallWaiting(t.Context(), id); err != nil {
@@ -672,7 +693,7 @@ func TestRequestsUnderWayAreLimited(t *testing.T) {
 					}
 					time.Sleep(time.Second)
 					now.Add(-1)
-					return response(200, nil, `{}`), nil
+					return response(200, nil, `{"enabled":true}`), nil
 				})})
 				ctx := WithPriority(t.Context(), tt.priority)
 				for range 100 {
