@@ -259,6 +259,14 @@ func leaveConfirm(r *http.Request, last *selfservice.LastAgentError, goOn templa
 	return templates.Confirm{Text: say(r, last.QueueText()), Go: goOn, Stay: stay}
 }
 
+// contact is who can change what is locked.
+func contact(r *http.Request, reading selfservice.Reading) string {
+	if reading.Locked.Key == "setting.locked.organization" {
+		return tr(r, "locked.contact.desk")
+	}
+	return ""
+}
+
 // switchOf makes a switch that is saved at once.
 func (s *Server) switchOf(r *http.Request, reading selfservice.Reading, path, id, page string) templates.Switch {
 	f := selfservice.Field{Path: path}
@@ -267,7 +275,7 @@ func (s *Server) switchOf(r *http.Request, reading selfservice.Reading, path, id
 		On: reading.Document.Bool(path), Form: templates.Form{URL: "/calls/" + reading.Setting.Name + "?page=" + page, Fields: []string{path}},
 	}
 	if !reading.Writable {
-		sw.Locked = templates.Locked{Now: valueWords(r, selfservice.Field{Kind: selfservice.Bool}, sw.On, ""), Contact: say(r, reading.Locked)}
+		sw.Locked = templates.Locked{Now: valueWords(r, selfservice.Field{Kind: selfservice.Bool}, sw.On, ""), Contact: contact(r, reading)}
 	}
 	return sw
 }
@@ -437,7 +445,7 @@ func (s *Server) forwardCard(r *http.Request, name string, v shown) *templates.F
 	}
 	kind, doc := forwardKinds[name], reading.Document
 	if !reading.Writable {
-		c.Locked = templates.Locked{Now: forwardWords(r, doc, kind, reading.Region()), Contact: say(r, reading.Locked)}
+		c.Locked = templates.Locked{Now: forwardWords(r, doc, kind, reading.Region()), Contact: contact(r, reading)}
 		return &c
 	}
 	f := newFormView(r, reading, v)
@@ -472,7 +480,7 @@ func (s *Server) switchesCard(r *http.Request, name string, v shown) *templates.
 		return &c
 	}
 	if !reading.Writable {
-		c.Locked = templates.Locked{Now: valueWords(r, selfservice.Field{Kind: selfservice.Bool}, reading.Document.Bool("enabled"), ""), Contact: say(r, reading.Locked)}
+		c.Locked = templates.Locked{Now: valueWords(r, selfservice.Field{Kind: selfservice.Bool}, reading.Document.Bool("enabled"), ""), Contact: contact(r, reading)}
 		return &c
 	}
 	for _, f := range reading.Setting.Fields {
@@ -496,7 +504,7 @@ func (s *Server) interceptCard(r *http.Request, v shown) *templates.Intercept {
 		return &c
 	}
 	if !reading.Writable {
-		c.Locked = templates.Locked{Now: valueWords(r, selfservice.Field{Kind: selfservice.Bool}, reading.Document.Bool("enabled"), ""), Contact: say(r, reading.Locked)}
+		c.Locked = templates.Locked{Now: valueWords(r, selfservice.Field{Kind: selfservice.Bool}, reading.Document.Bool("enabled"), ""), Contact: contact(r, reading)}
 		return &c
 	}
 	f := newFormView(r, reading, v)

@@ -154,7 +154,10 @@ func (s *Server) clock(r *http.Request, t time.Time) string {
 // date says the day of a time in the reader's words.
 func (s *Server) date(r *http.Request, t time.Time) string {
 	t = t.In(s.zone(r))
-	return tr(r, "date", "Weekday", tr(r, "weekday."+t.Weekday().String()), "Day", t.Day(), "Month", tr(r, "month."+t.Month().String()), "Year", t.Year())
+	if t.Year() != s.Now().In(t.Location()).Year() {
+		return tr(r, "date.year", "Day", t.Day(), "Month", tr(r, "month."+t.Month().String()), "Year", t.Year())
+	}
+	return tr(r, "date", "Weekday", tr(r, "weekday."+t.Weekday().String()), "Day", t.Day(), "Month", tr(r, "month."+t.Month().String()))
 }
 
 func initials(name string) string {

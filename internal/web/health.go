@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"math"
 	"net/http"
 	"strings"
 	"time"
@@ -120,7 +121,7 @@ func (s *Server) redisHealth(r *http.Request) templates.HealthItem {
 	if s.Fleeting {
 		item.Tag, item.Text = warn(r, "health.watch"), tr(r, "health.redis.fleeting")
 	}
-	item.Numbers = append(item.Numbers, templates.Difference{Label: tr(r, "health.redis.answer"), After: took.Round(100 * time.Microsecond).String()})
+	item.Numbers = append(item.Numbers, templates.Difference{Label: tr(r, "health.redis.answer"), After: tr(r, "health.redis.ms", "Count", max(1, int(math.Ceil(float64(took)/float64(time.Millisecond)))))})
 	return item
 }
 
