@@ -95,11 +95,9 @@ func actionID(id string, a Action) string {
 // the page does not jump when it comes.
 func usualRows(name string) int {
 	switch name {
-	case "rightNow":
-		return 3
 	case "queues", "history", "health", "doNotDisturb":
 		return 3
-	case "phones", "noAnswer":
+	case "rightNow", "phones":
 		return 2
 	default:
 		return 1

@@ -305,7 +305,7 @@ func NumbersLine(p Numbers) templ.Component {
 		}
 		switch p.State {
 		case Loading:
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 26, "<span class=\"bone line\" aria-hidden=\"true\"></span> <span class=\"hidden-visually\">")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 26, "<span class=\"bone oneline\" aria-hidden=\"true\"></span> <span class=\"hidden-visually\">")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

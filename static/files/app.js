@@ -45,9 +45,17 @@ function watchLoading(card) {
   const retry = card.querySelector('[data-slow-retry]')
   const still = () => card.isConnected && card.getAttribute('aria-busy') === 'true'
   setTimeout(() => {
-    if (!still() || !text) return
-    text.hidden = false
-    say(text.textContent)
+    if (!still()) return
+    if (text) {
+      text.hidden = false
+      say(text.textContent)
+      return
+    }
+    // A card that is read again shows what it showed before.
+    const busy = texts.loading.replace('{0}', card.querySelector('h2')?.textContent ?? '')
+    const place = card.querySelector('.problem .buttons') ?? card.querySelector('.head')
+    place?.append(Object.assign(document.createElement('span'), { className: 'busy hint', textContent: busy }))
+    say(busy)
   }, 1000)
   setTimeout(() => {
     if (!still() || !retry) return
@@ -62,6 +70,7 @@ function reload(card) {
   card.setAttribute('aria-busy', 'true')
   delete card.dataset.watched
   card.querySelectorAll('[data-slow-text], [data-slow-retry]').forEach((e) => { e.hidden = true })
+  card.querySelectorAll('.busy').forEach((e) => e.remove())
   watchLoading(card)
   card.dispatchEvent(new CustomEvent('portal:retry'))
   return true
@@ -94,7 +103,7 @@ document.addEventListener('htmx:config:request', (event) => {
   const { ctx } = event.detail
   const form = ctx.sourceElement
   if (ctx.request.method === 'GET') return
-  cardOf(form)?.querySelectorAll('[data-client-note]').forEach((e) => e.remove())
+  clearNotes(form)
   if (!navigator.onLine) {
     event.preventDefault()
     failed(ctx, texts.offline)
@@ -171,6 +180,7 @@ function failed(ctx, message) {
   const card = cardOf(source)
   if (!card || source.matches('input')) return
   if (ctx.request.method === 'GET' && source === card) {
+    card.querySelectorAll('.busy').forEach((e) => e.remove())
     const retry = card.querySelector('[data-slow-retry]')
     if (retry) {
       card.querySelector('[data-slow-text]').hidden = true
@@ -180,13 +190,22 @@ function failed(ctx, message) {
   clientNote(source, message, 'bad')
 }
 
+// A message stays until the next action of the same control.
+function clearNotes(source) {
+  const card = cardOf(source)
+  const near = byId(source.dataset.row) ?? byId(card?.id + '-note')
+  for (const note of [...(near?.querySelectorAll('[data-note]') ?? []), ...(card?.querySelectorAll('[data-client-note]') ?? [])]) {
+    if (!note.contains(source)) note.remove()
+  }
+}
+
 function clientNote(source, message, tone) {
   const note = byId('client-note').content.firstElementChild.cloneNode(true)
   note.classList.add(tone)
   note.querySelector('p').textContent = message
   if (tone !== 'bad') note.querySelector('button').remove()
+  clearNotes(source)
   const card = cardOf(source)
-  card.querySelectorAll('[data-client-note]').forEach((e) => e.remove())
   const row = source.dataset.row && byId(source.dataset.row)
   const place = row?.querySelector('.row-note') ?? byId(card.id + '-note') ?? card
   place.prepend(note)
