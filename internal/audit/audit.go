@@ -11,6 +11,9 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -58,6 +61,7 @@ type Entry struct {
 	Outcome    Outcome `json:"-"`
 	TrackingID string  `json:"-"` // Webex's, when it refused or failed
 	UndoneBy   string  `json:"-"` // the record that put the before back
+	Unreadable bool    `json:"-"` // sealed with a key that is gone: only ID and At are known
 }
 
 // Result completes an entry.
@@ -76,11 +80,12 @@ const (
 	keyBy     = "patchbay:{audit}:of:"    // streams of ids, one for each subject
 )
 
-// finishTries and finishPause: the end of a change is worth waiting for a Redis
-// that restarts.
+// The end of a change is worth waiting for a Redis that restarts, for a while:
+// somebody is waiting for the answer, and Pending finds what was left behind.
 const (
 	finishTries = 5
-	finishPause = 200 * time.Millisecond
+	finishPause = 200 * time.Millisecond // doubled after each try
+	finishLimit = 10 * time.Second
 )
 
 // Log is shared by all replicas through Redis.
@@ -101,7 +106,14 @@ func subjectKey(personID string) string {
 	return keyBy + base64.RawURLEncoding.EncodeToString(sum[:15])
 }
 
+// beginScript: KEYS log, list of the subject, open; ARGV the sealed record, its
+// time. The client repeats a command whose answer was lost; no two sealed texts
+// are alike, so a record that stands among the subject's newest is this one.
 var beginScript = redis.NewScript(`
+for _, mine in ipairs(redis.call("XREVRANGE", KEYS[2], "+", "-", "COUNT", 4)) do
+  local begun = redis.call("XRANGE", KEYS[1], mine[1], mine[1])[1]
+  if begun and begun[2][2] == ARGV[1] then return mine[1] end
+end
 local id = redis.call("XADD", KEYS[1], "*", "e", ARGV[1])
 redis.call("XADD", KEYS[2], id, "i", "")
 redis.call("ZADD", KEYS[3], ARGV[2], id)
@@ -141,7 +153,8 @@ func (l *Log) Finish(ctx context.Context, id string, r Result) error {
 		undoes = ""
 	}
 	// What happened at Webex has happened, whether or not the browser still waits.
-	ctx = context.WithoutCancel(ctx)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishLimit)
+	defer cancel()
 	for try := range finishTries {
 		if try > 0 {
 			time.Sleep(finishPause << (try - 1))
@@ -153,7 +166,9 @@ func (l *Log) Finish(ctx context.Context, id string, r Result) error {
 	return fmt.Errorf("complete a record: %w", err)
 }
 
-var idPattern = regexp.MustCompile(`^[0-9]{1,20}-[0-9]{1,20}$`)
+// idPattern is an id of a Redis stream: milliseconds and a number, both below
+// 2^64.
+var idPattern = regexp.MustCompile(`^[0-9]{1,19}-[0-9]{1,19}$`)
 
 // Get reads one record; ErrNotFound when there is none.
 func (l *Log) Get(ctx context.Context, id string) (Entry, error) {
@@ -198,7 +213,8 @@ func (l *Log) History(ctx context.Context, subjectID, cursor string, limit int) 
 }
 
 // Pending lists records that were begun longer ago than olderThan and never
-// completed, oldest first.
+// completed, oldest first. Unreadable ones are left to a replica that has their
+// key.
 func (l *Log) Pending(ctx context.Context, olderThan time.Duration, limit int) ([]Entry, error) {
 	ids, err := l.redis.ZRangeByScore(ctx, keyOpen, &redis.ZRangeBy{
 		Min: "-inf", Max: fmt.Sprint(l.now().Add(-olderThan).UnixMilli()), Count: int64(limit),
@@ -206,7 +222,8 @@ func (l *Log) Pending(ctx context.Context, olderThan time.Duration, limit int) (
 	if err != nil {
 		return nil, fmt.Errorf("list unfinished records: %w", err)
 	}
-	return l.read(ctx, ids)
+	entries, err := l.read(ctx, ids)
+	return slices.DeleteFunc(entries, func(e Entry) bool { return e.Unreadable }), err
 }
 
 // read fetches records with their ends in one round trip. An id without a record
@@ -232,32 +249,29 @@ func (l *Log) read(ctx context.Context, ids []string) ([]Entry, error) {
 		if len(bodies[i].Val()) == 0 {
 			continue
 		}
-		e := Entry{}
-		if err := l.open(keyLog, bodies[i].Val()[0].Values["e"], &e); err != nil {
-			return nil, err
-		}
-		e.ID, e.Outcome = id, Pending
-		if end := ends.Val()[i]; end != nil {
-			var r Result
-			if err := l.open(keyEnd+":"+id, end, &r); err != nil {
-				return nil, err
-			}
-			e.Outcome, e.TrackingID = r.Outcome, r.TrackingID
-		}
+		e := l.entry(id, bodies[i].Val()[0].Values["e"], ends.Val()[i])
 		e.UndoneBy, _ = undone.Val()[i].(string)
 		entries = append(entries, e)
 	}
 	return entries, nil
 }
 
-func (l *Log) open(place string, sealed, into any) error {
+// entry opens a record and its end. One that cannot be opened is a record still:
+// it is listed, without what it says.
+func (l *Log) entry(id string, body, end any) Entry {
+	var e Entry
+	result := Result{Outcome: Pending}
+	if !l.open(keyLog, body, &e) || end != nil && !l.open(keyEnd+":"+id, end, &result) {
+		ms, _, _ := strings.Cut(id, "-")
+		at, _ := strconv.ParseInt(ms, 10, 64)
+		return Entry{ID: id, At: time.UnixMilli(at), Outcome: Unknown, Unreadable: true}
+	}
+	e.ID, e.Outcome, e.TrackingID = id, result.Outcome, result.TrackingID
+	return e
+}
+
+func (l *Log) open(place string, sealed, into any) bool {
 	s, _ := sealed.(string)
 	text, err := l.sealer.Open(place, []byte(s))
-	if err != nil {
-		return fmt.Errorf("open a record: %w", err)
-	}
-	if err := json.Unmarshal(text, into); err != nil {
-		return fmt.Errorf("decode a record: %w", err)
-	}
-	return nil
+	return err == nil && json.Unmarshal(text, into) == nil
 }

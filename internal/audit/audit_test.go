@@ -1,16 +1,21 @@
 package audit_test
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
+	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
 	"github.com/google/go-cmp/cmp"
-	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/redis/go-redis/v9"
 
 	"patchbay/internal/audit"
@@ -18,208 +23,515 @@ import (
 	"patchbay/internal/seal"
 )
 
-var start = time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)
+var start = time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)
 
-// onBoth runs a test on the in-process Redis and on a real one.
-func onBoth(t *testing.T, test func(t *testing.T, client redis.UniversalClient, log *audit.Log, advance func(time.Duration))) {
+func newSealer(t testing.TB, keys ...[]byte) *seal.Sealer {
 	t.Helper()
-	servers := map[string]func(t *testing.T) *redis.Options{
-		"in-process": func(t *testing.T) *redis.Options { return &redis.Options{Addr: miniredis.RunT(t).Addr()} },
-		"real": func(t *testing.T) *redis.Options {
-			url, _ := redistest.Start(t)
-			o, err := redis.ParseURL(url)
-			if err != nil {
-				t.Fatal(err)
-			}
-			return o
-		},
+	s, err := seal.New(keys...)
+	if err != nil {
+		t.Fatal(err)
 	}
-	for name, server := range servers {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			client := redis.NewClient(server(t))
-			t.Cleanup(func() { _ = client.Close() })
-			s, err := seal.New(seal.NewKey())
-			if err != nil {
-				t.Fatal(err)
-			}
-			now := start
-			test(t, client, audit.New(client, s, func() time.Time { return now }), func(d time.Duration) { now = now.Add(d) })
-		})
-	}
+	return s
 }
 
-func entry(subject string, n int) audit.Entry {
+var testKey = bytes.Repeat([]byte("k"), seal.KeySize)
+
+func newClient(t testing.TB, addr string) *redis.Client {
+	c := redis.NewClient(&redis.Options{Addr: addr, ContextTimeoutEnabled: true})
+	t.Cleanup(func() { _ = c.Close() })
+	return c
+}
+
+func newLog(t testing.TB, client redis.UniversalClient) *audit.Log {
+	return audit.New(client, newSealer(t, testKey), func() time.Time { return start })
+}
+
+func onBothRedis(t *testing.T, test func(t *testing.T, client *redis.Client)) {
+	t.Run("miniredis", func(t *testing.T) { t.Parallel(); test(t, newClient(t, miniredis.RunT(t).Addr())) })
+	t.Run("redis-server", func(t *testing.T) {
+		t.Parallel()
+		_, server := redistest.Start(t)
+		test(t, newClient(t, server.Addr()))
+	})
+}
+
+func change(subject string, n int) audit.Entry {
 	return audit.Entry{
-		Actor: audit.Person{ID: "actor-id", Name: "Ben Fischer"}, Subject: audit.Person{ID: subject, Name: "Greta Holm"}, Setting: "callWaiting",
-		Before: json.RawMessage(`{"enabled":false}`), After: json.RawMessage(fmt.Sprintf(`{"enabled":true,"n":%d}`, n)), Reason: "ticket 48213", RequestID: "r",
+		Actor: audit.Person{ID: "person-lead", Name: "Lena Lead"}, Subject: audit.Person{ID: subject, Name: "Sam Subject"},
+		Setting: "callForwarding", Before: json.RawMessage(fmt.Sprintf(`{"n":%d}`, n)), After: json.RawMessage(fmt.Sprintf(`{"n":%d}`, n+1)),
+		Reason: "because", RequestID: "request-1",
 	}
 }
 
-func begin(t *testing.T, log *audit.Log, e audit.Entry) string {
+func mustBegin(t testing.TB, l *audit.Log, e audit.Entry) string {
 	t.Helper()
-	id, err := log.Begin(t.Context(), e)
+	id, err := l.Begin(context.Background(), e)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return id
 }
 
-func finish(t *testing.T, log *audit.Log, id string, r audit.Result) {
+func mustFinish(t testing.TB, l *audit.Log, id string, r audit.Result) {
 	t.Helper()
-	if err := log.Finish(t.Context(), id, r); err != nil {
+	if err := l.Finish(context.Background(), id, r); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func TestARecordIsWrittenBeforeAndCompletedAfter(t *testing.T) {
+func mustGet(t *testing.T, l *audit.Log, id string) audit.Entry {
+	t.Helper()
+	e, err := l.Get(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+func TestAChangeFromBeginToUndo(t *testing.T) {
 	t.Parallel()
-	onBoth(t, func(t *testing.T, _ redis.UniversalClient, log *audit.Log, advance func(time.Duration)) {
-		id := begin(t, log, entry("subject-id", 1))
-		want := entry("subject-id", 1)
+	onBothRedis(t, func(t *testing.T, client *redis.Client) {
+		l := newLog(t, client)
+		id := mustBegin(t, l, change("person-1", 1))
+		want := change("person-1", 1)
 		want.ID, want.At, want.Outcome = id, start, audit.Pending
-		got, err := log.Get(t.Context(), id)
-		if err != nil {
-			t.Fatal(err)
+		if diff := cmp.Diff(want, mustGet(t, l, id)); diff != "" {
+			t.Errorf("begun: %s", diff)
 		}
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Error(diff)
+
+		mustFinish(t, l, id, audit.Result{Outcome: audit.Done, TrackingID: "ROUTER_1"})
+		mustFinish(t, l, id, audit.Result{Outcome: audit.Unknown, TrackingID: "ROUTER_2"}) // too late
+		want.Outcome, want.TrackingID = audit.Done, "ROUTER_1"
+		if diff := cmp.Diff(want, mustGet(t, l, id)); diff != "" {
+			t.Errorf("finished: %s", diff)
 		}
-		advance(time.Minute)
-		pending, err := log.Pending(t.Context(), 30*time.Second, 10)
-		if err != nil || len(pending) != 1 || pending[0].ID != id {
-			t.Fatalf("pending: %v, %v", pending, err)
+
+		undo := change("person-1", 2)
+		undo.Undoes = id
+		refused := mustBegin(t, l, undo)
+		mustFinish(t, l, refused, audit.Result{Outcome: audit.Refused, Undoes: id})
+		if got := mustGet(t, l, id).UndoneBy; got != "" {
+			t.Errorf("undone by %q, which was refused", got)
 		}
-		finish(t, log, id, audit.Result{Outcome: audit.Refused, TrackingID: "ROUTER_1"})
-		finish(t, log, id, audit.Result{Outcome: audit.Done}) // late: the first stands
-		want.Outcome, want.TrackingID = audit.Refused, "ROUTER_1"
-		if got, err = log.Get(t.Context(), id); err != nil {
-			t.Fatal(err)
+		undone := mustBegin(t, l, undo)
+		mustFinish(t, l, undone, audit.Result{Outcome: audit.Done, Undoes: id})
+		want.UndoneBy = undone
+		if diff := cmp.Diff(want, mustGet(t, l, id)); diff != "" {
+			t.Errorf("undone: %s", diff)
 		}
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Error(diff)
-		}
-		if pending, err = log.Pending(t.Context(), 0, 10); err != nil || len(pending) != 0 {
-			t.Errorf("pending after the end: %v, %v", pending, err)
+		if got := mustGet(t, l, undone).Undoes; got != id {
+			t.Errorf("the undo says it undoes %q, want %q", got, id)
 		}
 	})
 }
 
-func TestHistoryIsOnesOwnNewestFirstInPages(t *testing.T) {
+func TestGetOfWhatIsNotThere(t *testing.T) {
 	t.Parallel()
-	onBoth(t, func(t *testing.T, _ redis.UniversalClient, log *audit.Log, _ func(time.Duration)) {
-		var want []string
-		for i := range 7 {
-			want = append([]string{begin(t, log, entry("mine", i))}, want...)
-			begin(t, log, entry("theirs", i))
+	onBothRedis(t, func(t *testing.T, client *redis.Client) {
+		l := newLog(t, client)
+		mustBegin(t, l, change("person-1", 1))
+		for _, id := range []string{"", "1-1", "x", "*", "+", "-", "(1-1", "1", "1-1 ", "1-1\n", "9999999999999999999-9999999999999999999", strings.Repeat("9", 25) + "-1", "$"} {
+			if _, err := l.Get(t.Context(), id); !errors.Is(err, audit.ErrNotFound) {
+				t.Errorf("Get(%q): %v, want ErrNotFound", id, err)
+			}
 		}
+	})
+}
+
+func TestHistoryInPages(t *testing.T) {
+	t.Parallel()
+	onBothRedis(t, func(t *testing.T, client *redis.Client) {
+		l := newLog(t, client)
+		var want []string
+		for n := range 10 {
+			want = append(want, mustBegin(t, l, change("person-1", n)))
+			mustBegin(t, l, change("person-2", n))
+		}
+		slices.Reverse(want)
 		var got []string
-		cursor := ""
-		for pages := 0; ; pages++ {
-			entries, next, err := log.History(t.Context(), "mine", cursor, 3)
-			if err != nil || pages > 3 {
-				t.Fatal(pages, err)
+		var cursor string
+		for page := 0; ; page++ {
+			entries, next, err := l.History(t.Context(), "person-1", cursor, 4)
+			if err != nil {
+				t.Fatal(err)
 			}
 			for _, e := range entries {
 				got = append(got, e.ID)
+				if e.Subject.ID != "person-1" {
+					t.Errorf("%s belongs to %s", e.ID, e.Subject.ID)
+				}
 			}
-			if cursor = next; next == "" {
+			if next == "" {
 				break
+			}
+			cursor = next
+			if page == 0 { // what is added while somebody reads on moves nothing
+				mustBegin(t, l, change("person-1", 99))
 			}
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Error(diff)
 		}
-		if _, _, err := log.History(t.Context(), "mine", "1 OR 1", 3); !errors.Is(err, audit.ErrCursor) {
-			t.Errorf("a wrong cursor: %v", err)
+		if entries, next, err := l.History(t.Context(), "person-2", "", 10); err != nil || len(entries) != 10 || next != "" {
+			t.Errorf("a full page that is the last: %d entries, next %q, %v", len(entries), next, err)
 		}
-		if _, err := log.Get(t.Context(), "999-0"); !errors.Is(err, audit.ErrNotFound) {
-			t.Errorf("an unknown id: %v", err)
+		if entries, next, err := l.History(t.Context(), "person-3", "", 10); err != nil || len(entries) != 0 || next != "" {
+			t.Errorf("nobody's: %d entries, next %q, %v", len(entries), next, err)
+		}
+		for _, cursor := range []string{"x", "-", "+", "(1-1", "1", "99999999999999999999-1"} {
+			if _, _, err := l.History(t.Context(), "person-1", cursor, 4); !errors.Is(err, audit.ErrCursor) {
+				t.Errorf("cursor %q: %v, want ErrCursor", cursor, err)
+			}
 		}
 	})
 }
 
-func TestAnUndoMarksWhatItUndid(t *testing.T) {
+func TestPending(t *testing.T) {
 	t.Parallel()
-	onBoth(t, func(t *testing.T, _ redis.UniversalClient, log *audit.Log, _ func(time.Duration)) {
-		first := begin(t, log, entry("s", 1))
-		finish(t, log, first, audit.Result{Outcome: audit.Done})
-		failed := begin(t, log, entry("s", 2))
-		finish(t, log, failed, audit.Result{Outcome: audit.Failed, Undoes: first})
-		if e, err := log.Get(t.Context(), first); err != nil || e.UndoneBy != "" {
-			t.Errorf("undone by an undo that failed: %q, %v", e.UndoneBy, err)
+	onBothRedis(t, func(t *testing.T, client *redis.Client) {
+		now := start
+		l := audit.New(client, newSealer(t, testKey), func() time.Time { return now })
+		first := mustBegin(t, l, change("person-1", 1))
+		finished := mustBegin(t, l, change("person-1", 2))
+		now = now.Add(30 * time.Second)
+		second := mustBegin(t, l, change("person-2", 3))
+		mustFinish(t, l, finished, audit.Result{Outcome: audit.Failed})
+
+		pending := func(limit int) (ids []string) {
+			entries, err := l.Pending(t.Context(), time.Minute, limit)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, e := range entries {
+				ids = append(ids, e.ID)
+			}
+			return ids
 		}
-		undo := begin(t, log, entry("s", 3))
-		finish(t, log, undo, audit.Result{Outcome: audit.Done, Undoes: first})
-		e, err := log.Get(t.Context(), first)
-		if err != nil || e.UndoneBy != undo {
-			t.Errorf("undone by %q, %v; want %q", e.UndoneBy, err, undo)
+		if got := pending(9); len(got) != 0 {
+			t.Errorf("after half a minute: %v", got)
 		}
-		if diff := cmp.Diff(entry("s", 1), e, cmpopts.IgnoreFields(audit.Entry{}, "ID", "At", "Outcome", "UndoneBy")); diff != "" {
+		now = now.Add(30 * time.Second)
+		if diff := cmp.Diff([]string{first}, pending(9)); diff != "" {
 			t.Error(diff)
 		}
+		now = now.Add(30 * time.Second)
+		if diff := cmp.Diff([]string{first, second}, pending(9)); diff != "" {
+			t.Error(diff)
+		}
+		if diff := cmp.Diff([]string{first}, pending(1)); diff != "" {
+			t.Error(diff)
+		}
+		mustFinish(t, l, first, audit.Result{Outcome: audit.Unknown})
+		mustFinish(t, l, second, audit.Result{Outcome: audit.Done})
+		if got := pending(9); len(got) != 0 {
+			t.Errorf("after all were finished: %v", got)
+		}
 	})
 }
 
-func TestRedisTellsNothing(t *testing.T) {
+// twice runs every script a second time, as the client does when the answer to
+// the first was lost.
+type twice struct{}
+
+func (twice) DialHook(next redis.DialHook) redis.DialHook { return next }
+func (twice) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
+}
+func (twice) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		_ = next(ctx, cmd)
+		return next(ctx, cmd)
+	}
+}
+
+func TestALostAnswerOfRedisInventsNoChange(t *testing.T) {
 	t.Parallel()
-	onBoth(t, func(t *testing.T, client redis.UniversalClient, log *audit.Log, _ func(time.Duration)) {
-		finish(t, log, begin(t, log, entry("subject-id", 1)), audit.Result{Outcome: audit.Done, TrackingID: "ROUTER_1"})
-		keys, err := client.Keys(t.Context(), "*").Result()
+	onBothRedis(t, func(t *testing.T, client *redis.Client) {
+		client.AddHook(twice{})
+		l := newLog(t, client)
+		var want []string
+		for n := range 3 {
+			id := mustBegin(t, l, change("person-1", n))
+			mustFinish(t, l, id, audit.Result{Outcome: audit.Done})
+			want = append([]string{id}, want...)
+		}
+		entries, _, err := l.History(t.Context(), "person-1", "", 10)
 		if err != nil {
 			t.Fatal(err)
 		}
-		all := strings.Join(keys, " ")
-		for _, k := range keys {
-			dump, err := client.Dump(t.Context(), k).Result()
-			if err == nil {
-				all += dump
-			}
+		var got []string
+		for _, e := range entries {
+			got = append(got, e.ID)
 		}
-		messages, err := client.XRange(t.Context(), "patchbay:{audit}:log", "-", "+").Result()
-		if err != nil || len(messages) != 1 {
-			t.Fatal(messages, err)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Error(diff)
 		}
-		all += fmt.Sprint(messages)
-		for _, secret := range []string{"subject-id", "actor-id", "Greta", "Ben", "callWaiting", "ticket", "ROUTER"} {
-			if strings.Contains(all, secret) {
-				t.Errorf("Redis tells %q", secret)
-			}
+		if n := client.XLen(t.Context(), "patchbay:{audit}:log").Val(); n != 3 {
+			t.Errorf("%d records, want 3", n)
 		}
 	})
 }
 
-func TestWithoutRedisNothingBegins(t *testing.T) {
+func TestManyAtOnce(t *testing.T) {
 	t.Parallel()
-	mr := miniredis.RunT(t)
-	client := redis.NewClient(&redis.Options{Addr: mr.Addr(), MaxRetries: -1})
-	t.Cleanup(func() { _ = client.Close() })
-	s, err := seal.New(seal.NewKey())
-	if err != nil {
-		t.Fatal(err)
+	onBothRedis(t, func(t *testing.T, client *redis.Client) {
+		l := newLog(t, client)
+		const workers, each = 8, 25
+		var wg sync.WaitGroup
+		for w := range workers {
+			wg.Go(func() {
+				for n := range each {
+					id, err := l.Begin(t.Context(), change(fmt.Sprintf("person-%d", w%2), w*each+n))
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					if err := l.Finish(t.Context(), id, audit.Result{Outcome: audit.Done}); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		wg.Wait()
+		seen := map[string]bool{}
+		for _, subject := range []string{"person-0", "person-1"} {
+			entries, next, err := l.History(t.Context(), subject, "", workers*each)
+			if err != nil || next != "" {
+				t.Fatal(next, err)
+			}
+			for _, e := range entries {
+				seen[string(e.Before)] = true
+				if e.Outcome != audit.Done || e.Subject.ID != subject {
+					t.Errorf("%+v", e)
+				}
+			}
+			if !slices.IsSortedFunc(entries, func(a, b audit.Entry) int { return -compareIDs(a.ID, b.ID) }) {
+				t.Errorf("the history of %s is not sorted", subject)
+			}
+		}
+		if len(seen) != workers*each {
+			t.Errorf("%d changes found, want %d", len(seen), workers*each)
+		}
+	})
+}
+
+func compareIDs(a, b string) int {
+	var am, an, bm, bn int64
+	_, _ = fmt.Sscanf(a, "%d-%d", &am, &an)
+	_, _ = fmt.Sscanf(b, "%d-%d", &bm, &bn)
+	return slices.Compare([]int64{am, an}, []int64{bm, bn})
+}
+
+func TestWithoutRedis(t *testing.T) {
+	t.Parallel()
+	m := miniredis.RunT(t)
+	l := newLog(t, newClient(t, m.Addr()))
+	id := mustBegin(t, l, change("person-1", 1))
+	m.SetError("LOADING Redis is loading the dataset in memory")
+	if _, err := l.Begin(t.Context(), change("person-1", 1)); err == nil {
+		t.Error("a change that cannot be recorded was begun")
 	}
-	mr.SetError("down")
-	if _, err := audit.New(client, s, time.Now).Begin(t.Context(), entry("s", 1)); err == nil {
-		t.Error("a change would begin without a record")
+	if _, err := l.Get(t.Context(), id); err == nil || errors.Is(err, audit.ErrNotFound) {
+		t.Errorf("Get: %v, want Redis's error", err)
+	}
+	if _, _, err := l.History(t.Context(), "person-1", "", 4); err == nil {
+		t.Error("a history out of nowhere")
+	}
+	if _, err := l.Pending(t.Context(), 0, 4); err == nil {
+		t.Error("pending records out of nowhere")
 	}
 }
 
-func BenchmarkBeginFinish(b *testing.B) {
-	mr := miniredis.RunT(b)
-	client := redis.NewClient(&redis.Options{Addr: mr.Addr()})
-	b.Cleanup(func() { _ = client.Close() })
-	s, err := seal.New(seal.NewKey())
-	if err != nil {
-		b.Fatal(err)
+func TestFinishOutlivesItsCallerAndARestartOfRedis(t *testing.T) {
+	t.Parallel()
+	_, server := redistest.Start(t)
+	l := newLog(t, newClient(t, server.Addr()))
+	id := mustBegin(t, l, change("person-1", 1))
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	server.Stop()
+	finished := make(chan error, 1)
+	go func() { finished <- l.Finish(gone, id, audit.Result{Outcome: audit.Done}) }()
+	time.Sleep(100 * time.Millisecond)
+	server.Restart()
+	if err := <-finished; err != nil {
+		t.Fatal(err)
 	}
-	log := audit.New(client, s, time.Now)
-	for b.Loop() {
-		id, err := log.Begin(b.Context(), entry("s", 1))
-		if err != nil {
-			b.Fatal(err)
+	if got := mustGet(t, l, id).Outcome; got != audit.Done {
+		t.Errorf("outcome %q", got)
+	}
+}
+
+func TestFinishGivesUpInTheEnd(t *testing.T) {
+	t.Parallel()
+	m := miniredis.RunT(t)
+	l := newLog(t, newClient(t, m.Addr()))
+	id := mustBegin(t, l, change("person-1", 1))
+	m.SetError("ERR broken")
+	begun := time.Now()
+	if err := l.Finish(t.Context(), id, audit.Result{Outcome: audit.Done}); err == nil {
+		t.Error("no error")
+	}
+	if took := time.Since(begun); took < time.Second || took > 11*time.Second {
+		t.Errorf("gave up after %v", took)
+	}
+	m.SetError("")
+	entries, err := l.Pending(t.Context(), 0, 4)
+	if err != nil || len(entries) != 1 || entries[0].ID != id {
+		t.Errorf("left behind: %+v, %v", entries, err)
+	}
+}
+
+func TestRedisHoldsNothingToRead(t *testing.T) {
+	t.Parallel()
+	m := miniredis.RunT(t)
+	l := newLog(t, newClient(t, m.Addr()))
+	id := mustBegin(t, l, change("person-1", 1))
+	mustFinish(t, l, id, audit.Result{Outcome: audit.Done, TrackingID: "ROUTER_1"})
+	undo := change("person-1", 1)
+	undo.Undoes = id
+	mustFinish(t, l, mustBegin(t, l, undo), audit.Result{Outcome: audit.Done, Undoes: id})
+	var all strings.Builder
+	for _, key := range m.Keys() {
+		if !strings.HasPrefix(key, "patchbay:{audit}:") {
+			t.Errorf("key %q would live in another slot of a cluster", key)
 		}
-		if err := log.Finish(b.Context(), id, audit.Result{Outcome: audit.Done}); err != nil {
-			b.Fatal(err)
+		fmt.Fprintln(&all, key)
+	}
+	all.WriteString(m.Dump())
+	if !strings.Contains(all.String(), id) {
+		t.Fatalf("nothing stored: %s", all.String())
+	}
+	// The dump cuts long values, so the stream is read itself.
+	messages, err := newClient(t, m.Addr()).XRange(t.Context(), "patchbay:{audit}:log", "-", "+").Result()
+	if err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprintln(&all, messages)
+	for _, word := range []string{"person-", "Lena", "Sam", "callForwarding", "because", "request-1", "ROUTER", `{"n"`, "outcome"} {
+		if strings.Contains(all.String(), word) {
+			t.Errorf("Redis shows %q", word)
 		}
+	}
+}
+
+func TestRecordsOfAnotherKey(t *testing.T) {
+	t.Parallel()
+	client := newClient(t, miniredis.RunT(t).Addr())
+	old := newLog(t, client)
+	id := mustBegin(t, old, change("person-1", 1))
+	newKey := seal.NewKey()
+	rotated := audit.New(client, newSealer(t, newKey, testKey), func() time.Time { return start })
+	if got := mustGet(t, rotated, id); got.Setting != "callForwarding" || got.Unreadable {
+		t.Errorf("with the previous key: %+v", got)
+	}
+
+	lost := audit.New(client, newSealer(t, newKey), func() time.Time { return start })
+	readable := mustBegin(t, lost, change("person-1", 2))
+	entries, _, err := lost.History(t.Context(), "person-1", "", 10)
+	if err != nil || len(entries) != 2 || entries[0].ID != readable || entries[0].Unreadable {
+		t.Fatalf("%+v, %v", entries, err)
+	}
+	if e := entries[1]; e.At.IsZero() || time.Since(e.At) > time.Hour {
+		t.Errorf("the time of an unreadable record: %v", e.At)
+	}
+	want := audit.Entry{ID: id, At: entries[1].At, Outcome: audit.Unknown, Unreadable: true}
+	if diff := cmp.Diff(want, entries[1]); diff != "" {
+		t.Error(diff)
+	}
+	pending, err := lost.Pending(t.Context(), 0, 10)
+	if err != nil || len(pending) != 1 || pending[0].ID != readable {
+		t.Errorf("pending: %+v, %v", pending, err)
+	}
+}
+
+// conversations counts round trips.
+type conversations struct{ n atomic.Int64 }
+
+func (c *conversations) DialHook(next redis.DialHook) redis.DialHook {
+	return func(ctx context.Context, network, addr string) (net.Conn, error) { return next(ctx, network, addr) }
+}
+
+func (c *conversations) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		c.n.Add(1)
+		return next(ctx, cmd)
+	}
+}
+
+func (c *conversations) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(ctx context.Context, cmds []redis.Cmder) error {
+		c.n.Add(1)
+		return next(ctx, cmds)
+	}
+}
+
+func TestAPageOfHistoryTakesTwoRoundTrips(t *testing.T) {
+	t.Parallel()
+	client := newClient(t, miniredis.RunT(t).Addr())
+	l := newLog(t, client)
+	for n := range 40 {
+		mustBegin(t, l, change("person-1", n))
+	}
+	trips := &conversations{}
+	client.AddHook(trips)
+	for _, limit := range []int{3, 1, 20, 40} {
+		trips.n.Store(0)
+		if entries, _, err := l.History(t.Context(), "person-1", "", limit); err != nil || len(entries) != limit {
+			t.Fatalf("%d entries, %v", len(entries), err)
+		}
+		if n := trips.n.Load(); n != 2 && limit != 3 { // the first may open a connection
+			t.Errorf("a page of %d takes %d round trips, want 2", limit, n)
+		}
+	}
+}
+
+// fill writes finished changes of a fiftieth as many people.
+func fill(b *testing.B, l *audit.Log, entries int) {
+	b.Helper()
+	const workers = 16
+	var wg sync.WaitGroup
+	for w := range workers {
+		wg.Go(func() {
+			for n := w; n < entries; n += workers {
+				id, err := l.Begin(b.Context(), change(fmt.Sprintf("person-%d", n%(entries/50)), n))
+				if err == nil {
+					err = l.Finish(b.Context(), id, audit.Result{Outcome: audit.Done})
+				}
+				if err != nil {
+					b.Error(err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func BenchmarkLog(b *testing.B) {
+	for name, setup := range map[string]struct {
+		entries int
+		addr    func(b *testing.B) string
+	}{
+		// The in-process Redis is for the demo, whose log is short.
+		"miniredis":    {1_000, func(b *testing.B) string { return miniredis.RunT(b).Addr() }},
+		"redis-server": {100_000, func(b *testing.B) string { _, s := redistest.Start(b, "--appendfsync", "everysec"); return s.Addr() }},
+	} {
+		b.Run(fmt.Sprintf("%s with %d entries", name, setup.entries), func(b *testing.B) {
+			l := newLog(b, newClient(b, setup.addr(b)))
+			fill(b, l, setup.entries)
+			b.Run("BeginFinish", func(b *testing.B) {
+				for n := 0; b.Loop(); n++ {
+					mustFinish(b, l, mustBegin(b, l, change("person-1", n)), audit.Result{Outcome: audit.Done})
+				}
+			})
+			b.Run("History", func(b *testing.B) {
+				for b.Loop() {
+					if entries, _, err := l.History(b.Context(), "person-5", "", 20); err != nil || len(entries) != 20 {
+						b.Fatal(len(entries), err)
+					}
+				}
+			})
+		})
 	}
 }
