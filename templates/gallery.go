@@ -180,6 +180,12 @@ func GalleryStates(f Frame) []GalleryState {
 		fixtureDemoStrip(),
 	}
 	page("page-home-down", "Page: Home, Webex is down", HomePage(down, home("home", Ready)))
+	offline := framed("home", "Good afternoon, Greta")
+	offline.offline = true
+	page("page-offline", "Page: Home, the browser is offline", HomePage(offline, home("home", Ready)))
+	ended := framed("home", "Good afternoon, Greta")
+	ended.sessionEnded = true
+	page("page-session-ended", "Page: Home, the session has ended", HomePage(ended, home("home", Ready)))
 	always, busy, noAnswer, unreachable := fixtureForward("calls-always", "always"), fixtureForwardOn("calls-busy", "busy"), fixtureForwardOn("calls-no-answer", "noAnswer"), fixtureForward("calls-unreachable", "unreachable")
 	dnd, waiting, intercept := fixtureDND("calls-dnd"), fixtureWaiting("calls-waiting"), fixtureIntercept("calls-intercept")
 	page("page-calls", "Page: Calls", CallsPage(framed("calls", "Calls"), CallsCards{RightNow: fixtureRightNow("calls-now"), Always: &always, Busy: &busy, NoAnswer: &noAnswer,

@@ -30,6 +30,10 @@ type Frame struct {
 	Flash       Note   // what the last form did, when the browser has no JavaScript
 	NoScriptURL string // where a browser without JavaScript gets the cards; "" when they are in the page
 	URLs        URLs
+
+	// What only a browser can notice, shown by the gallery.
+	sessionEnded bool
+	offline      bool
 }
 
 // URLs are the addresses that the frame itself needs.

@@ -398,6 +398,7 @@ document.addEventListener('click', (event) => {
 function showConnection(changed) {
   const strip = byId('strip-offline')
   if (!strip) return
+  if (!changed && navigator.onLine) return
   strip.hidden = navigator.onLine
   if (changed) say(navigator.onLine ? texts.online : strip.textContent.trim(), !navigator.onLine)
 }
