@@ -6,11 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/http/httptest"
-	"os/exec"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -20,6 +17,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"go.uber.org/goleak"
 
+	"patchbay/internal/redisdb/redistest"
 	"patchbay/internal/seal"
 )
 
@@ -239,58 +237,14 @@ func newClient(t *testing.T, addr string) redis.UniversalClient {
 	return c
 }
 
-// realRedis is a redis-server of the test's own, which can be killed and started
-// again.
-type realRedis struct {
-	t    *testing.T
-	addr string
-	args []string
-	cmd  *exec.Cmd
-}
-
-func startRedis(t *testing.T, args ...string) *realRedis {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	port := l.Addr().(*net.TCPAddr).Port
-	_ = l.Close()
-	r := &realRedis{
-		t: t, addr: l.Addr().String(),
-		args: append([]string{"--bind", "127.0.0.1", "--port", strconv.Itoa(port), "--save", "", "--dir", t.TempDir()}, args...),
-	}
-	r.start()
-	t.Cleanup(r.kill)
-	return r
-}
-
-func (r *realRedis) start() {
-	r.t.Helper()
-	r.cmd = exec.Command("redis-server", r.args...)
-	if err := r.cmd.Start(); err != nil {
-		r.t.Fatalf("redis-server is needed for this test: %v", err)
-	}
-	client := redis.NewClient(&redis.Options{Addr: r.addr, MaxRetries: -1})
-	defer client.Close()
-	for range 200 {
-		if client.Ping(context.Background()).Err() == nil {
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	r.t.Fatal("redis-server does not answer")
-}
-
-func (r *realRedis) kill() {
-	_ = r.cmd.Process.Kill()
-	_ = r.cmd.Wait()
-}
-
 // onBothRedis runs a test on the in-process and on the real Redis.
 func onBothRedis(t *testing.T, test func(t *testing.T, addr string)) {
 	t.Run("miniredis", func(t *testing.T) { t.Parallel(); test(t, miniredis.RunT(t).Addr()) })
-	t.Run("redis-server", func(t *testing.T) { t.Parallel(); test(t, startRedis(t).addr) })
+	t.Run("redis-server", func(t *testing.T) {
+		t.Parallel()
+		_, server := redistest.Start(t)
+		test(t, server.Addr())
+	})
 }
 
 func eventually(t *testing.T, what string, is func() bool) {

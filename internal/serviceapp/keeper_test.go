@@ -465,6 +465,33 @@ func TestAnotherKey(t *testing.T) {
 	}
 }
 
+func TestPeekChangesNothing(t *testing.T) {
+	t.Parallel()
+	m, client := miniRedis(t)
+	p := newProvider(seedToken)
+	stranger := func(d *Deps) { d.Sealer = mustSealer(t, seal.NewKey()) }
+	otherSeed := func(d *Deps) { d.SeedRefreshToken = "token-seed-2" }
+	peek := func(want Stored, change ...func(*Deps)) {
+		t.Helper()
+		before := m.Dump()
+		got, err := newKeeper(t, client, p, change...).Peek(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Error(diff)
+		}
+		if diff := cmp.Diff(before, m.Dump()); diff != "" {
+			t.Errorf("Redis was changed: %s", diff)
+		}
+	}
+	peek(Stored{})
+	mustToken(t, newKeeper(t, client, p))
+	peek(Stored{Present: true, Readable: true, Ours: true})
+	peek(Stored{Present: true, Readable: true}, otherSeed)
+	peek(Stored{Present: true}, stranger)
+}
+
 func TestRedisHoldsNoToken(t *testing.T) {
 	t.Parallel()
 	m, client := miniRedis(t)
