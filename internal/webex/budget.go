@@ -21,18 +21,18 @@ var budgetScript string
 const budgetKeys = "patchbay:{webex-budget}:"
 
 const (
-	burstSeconds   = 10                     // of the rate may go out at once, after a quiet time
-	leastBurst     = 20                     // one page's worth for two people
-	callerShare    = 2                      // one person may take 1/2 of the rate,
-	callerBurst    = 40                     // and that many at once
-	laneShare      = 10                     // background work always gets 1/10 of the rate
-	defaultWait    = time.Minute            // of a request whose context has no deadline
-	shortPause     = 2 * time.Second        // the longest pause that is waited for
-	redisTimeout   = 500 * time.Millisecond // then the local fallback decides
-	redisRecheck   = 2 * time.Second        // how long the fallback decides alone
-	fallbackShare  = 4                      // without Redis a process takes 1/4 of the rate
-	defaultPause   = 5 * time.Second        // after a 429 without Retry-After (sdk rest.py)
-	pollJitter     = 40 * time.Millisecond  // so that those who ask again do not meet
+	burstSeconds   = 10                    // of the rate may go out at once, after a quiet time
+	leastBurst     = 20                    // one page's worth for two people
+	callerShare    = 2                     // one person may take 1/2 of the rate,
+	callerBurst    = 40                    // and that many at once
+	laneShare      = 10                    // background work always gets 1/10 of the rate
+	defaultWait    = time.Minute           // of a request whose context has no deadline
+	shortPause     = 2 * time.Second       // the longest pause that is waited for
+	redisTimeout   = time.Second           // then the local fallback decides
+	redisRecheck   = 2 * time.Second       // how long the fallback decides alone
+	fallbackShare  = 4                     // without Redis a process takes 1/4 of the rate
+	defaultPause   = 5 * time.Second       // after a 429 without Retry-After (sdk rest.py)
+	pollJitter     = 40 * time.Millisecond // so that those who ask again do not meet
 	leastPoll      = 10 * time.Millisecond
 	outOfRateSpare = 0.98 // of the rate is used: requests go out a little late at times
 )

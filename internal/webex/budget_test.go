@@ -182,7 +182,8 @@ func TestBudgetLaneOfBackgroundWork(t *testing.T) {
 func TestBudgetIsShared(t *testing.T) {
 	t.Parallel()
 	onBothRedis(t, func(t *testing.T, rdb redis.UniversalClient) {
-		b := NewBudget(rdb, 6000, nil) // fast enough to watch: 100 a second
+		var log bytes.Buffer
+		b := NewBudget(rdb, 6000, slog.New(slog.NewTextHandler(&log, nil))) // fast enough to watch: 100 a second
 		stop := time.Now().Add(1500 * time.Millisecond)
 		ctx, cancel := context.WithDeadline(t.Context(), stop)
 		defer cancel()
@@ -204,6 +205,9 @@ func TestBudgetIsShared(t *testing.T) {
 		}
 		wg.Wait()
 		most := b.rate.burst + int(1600*time.Millisecond/b.rate.interval)
+		if log.Len() > 0 { // this machine is so busy that Redis took a second
+			most += b.local.rate.burst + int(1600*time.Millisecond/b.local.rate.interval)
+		}
 		if total := sent[Interactive] + sent[Background]; total > most {
 			t.Errorf("%d sent, at most %d may be", total, most)
 		}

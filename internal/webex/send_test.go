@@ -120,11 +120,11 @@ func bomb(w http.ResponseWriter, _ *http.Request) {
 	_, _ = w.Write(bombBytes())
 }
 
-// bombBytes are 64 MiB in 64 KiB.
+// bombBytes are 16 MiB in 16 KiB.
 var bombBytes = sync.OnceValue(func() []byte {
 	var b bytes.Buffer
-	z := gzip.NewWriter(&b)
-	_, _ = z.Write(bytes.Repeat([]byte(" "), 64<<20))
+	z, _ := gzip.NewWriterLevel(&b, gzip.BestSpeed)
+	_, _ = z.Write(bytes.Repeat([]byte(" "), 16<<20))
 	_ = z.Close()
 	return b.Bytes()
 })
@@ -140,7 +140,7 @@ func TestFaultsOfAnswers(t *testing.T) {
 				asked.Add(1)
 				_, _ = io.Copy(io.Discard, r.Body)
 				f.answer(w, r)
-			}, func(o *Options) { o.ReadTimeout, o.WriteTimeout = 4*time.Second, 4*time.Second })
+			}, func(o *Options) { o.ReadTimeout, o.WriteTimeout = 3*time.Second, 3*time.Second })
 			v, err := c.GetCallWaiting(t.Context(), "x")
 			e := asError(t, err)
 			if e.Kind != f.read || e.Op != "getPersonCallWaiting" || e.OutcomeUnknown() {
@@ -168,6 +168,28 @@ func TestFaultsOfAnswers(t *testing.T) {
 				t.Errorf("the error tells personal data: %v", e)
 			}
 		})
+	}
+}
+
+func TestAHugeAnswerIsLeftEarly(t *testing.T) {
+	t.Parallel()
+	written := make(chan int, 1)
+	c, _ := server(t, func(w http.ResponseWriter, _ *http.Request) {
+		n, chunk := 0, bytes.Repeat([]byte(" "), 64<<10)
+		for n < 256<<20 {
+			m, err := w.Write(chunk)
+			n += m
+			if err != nil {
+				break
+			}
+		}
+		written <- n
+	})
+	if _, err := c.GetPerson(t.Context(), "x"); !IsKind(err, KindBadGateway) {
+		t.Errorf("%v", err)
+	}
+	if n := <-written; n > 64<<20 { // beyond the limit only what the sockets hold
+		t.Errorf("%d MiB were taken", n>>20)
 	}
 }
 
