@@ -18,8 +18,11 @@ import (
 	"patchbay/internal/redisdb"
 )
 
-// version is set by the linker; see the Makefile.
-var version = "development"
+// version and commit are set by the linker; see the Makefile.
+var (
+	version = "development"
+	commit  = ""
+)
 
 const usage = `Patchbay, a self-service portal for Webex Calling
 
@@ -72,15 +75,18 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 }
 
 func versionText() string {
-	commit := "unknown commit"
-	if info, ok := debug.ReadBuildInfo(); ok {
+	from := commit
+	if info, ok := debug.ReadBuildInfo(); ok && from == "" {
 		for _, s := range info.Settings {
-			if s.Key == "vcs.revision" && len(s.Value) >= 12 {
-				commit = s.Value[:12]
+			if s.Key == "vcs.revision" {
+				from = s.Value
 			}
 		}
 	}
-	return fmt.Sprintf("portal %s (%s, %s)", version, commit, runtime.Version())
+	if from == "" {
+		from = "unknown"
+	}
+	return fmt.Sprintf("portal %s, commit %.12s, %s", version, from, runtime.Version())
 }
 
 // environment is the process's, and below it that of the file, if one is named.

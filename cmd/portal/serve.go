@@ -49,9 +49,6 @@ func serve(ctx context.Context, args []string, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if db.Embedded {
-		log.Warn("Redis runs inside the process: nothing outlives it; set REDIS_URL")
-	}
 	if c.SecretKeyMadeUp {
 		log.Warn("a key was made up for this start: what is stored cannot be opened after the next; set PORTAL_SECRET_KEY")
 	}

@@ -18,7 +18,6 @@ import (
 	"patchbay/internal/audit"
 	"patchbay/internal/problem"
 	"patchbay/internal/selfservice"
-	"patchbay/internal/webex"
 )
 
 //go:embed openapi.json
@@ -280,10 +279,9 @@ func (s *Server) apiPutQueue(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	queues, _ := s.Settings.KnownQueues(r.Context(), v.Caller, v.subject)
-	for _, q := range queues {
-		if webex.SameID(q.ID, id) {
-			return writeJSON(w, queueOf(q))
+	for _, one := range written {
+		if m, ok := s.Settings.MembershipAfter(r.Context(), v.subject, one, id); ok {
+			return writeJSON(w, queueOf(m))
 		}
 	}
 	return writeJSON(w, queueJSON{ID: id, Joined: joined, CanJoin: true})

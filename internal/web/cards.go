@@ -181,7 +181,7 @@ func (s *Server) rightNowCard(r *http.Request, v shown) templates.RightNow {
 	if s.Now().Sub(path.At) > staleAfter {
 		c.AsOf = s.clock(r, path.At)
 	}
-	return s.rightNow(r, c, path)
+	return rightNow(r, c, path)
 }
 
 func (s *Server) numbersCard(r *http.Request, v shown) templates.Numbers {

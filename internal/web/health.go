@@ -67,11 +67,11 @@ func (s *Server) tokenHealth(r *http.Request) templates.HealthItem {
 	case !status.Usable:
 		item.Tag, item.Text = bad(r, "health.act"), tr(r, "health.tokens.none")
 	case status.Warning:
-		item.Tag, item.Text = warn(r, "health.watch"), tr(r, "health.tokens.ending", "Date", s.date(r, status.RefreshExpires))
+		item.Tag, item.Text = warn(r), tr(r, "health.tokens.ending", "Date", s.date(r, status.RefreshExpires))
 	case status.State == serviceapp.RefreshFailing:
-		item.Tag, item.Text = warn(r, "health.watch"), tr(r, "health.tokens.failing")
+		item.Tag, item.Text = warn(r), tr(r, "health.tokens.failing")
 	default:
-		item.Tag, item.Text = good(r, "health.good"), tr(r, "health.tokens.good")
+		item.Tag, item.Text = good(r), tr(r, "health.tokens.good")
 	}
 	item.Numbers = append(item.Numbers,
 		s.number(r, "health.tokens.access", status.AccessExpires), s.number(r, "health.tokens.refresh", status.RefreshExpires),
@@ -98,11 +98,11 @@ func (s *Server) webexHealth(r *http.Request) templates.HealthItem {
 	case known.Open || !known.FailingSince.IsZero() && s.Now().Sub(known.FailingSince) >= downFor:
 		item.Tag, item.Text = bad(r, "health.act"), tr(r, "health.webex.down", "Time", s.clock(r, known.FailingSince))
 	case !known.FailingSince.IsZero():
-		item.Tag, item.Text = warn(r, "health.watch"), tr(r, "health.webex.failing")
+		item.Tag, item.Text = warn(r), tr(r, "health.webex.failing")
 	case known.LastSuccess.IsZero():
 		item.Tag, item.Text = templates.Tag{Tone: templates.TonePlain, Text: tr(r, "health.idle")}, tr(r, "health.webex.idle")
 	default:
-		item.Tag, item.Text = good(r, "health.good"), tr(r, "health.webex.good")
+		item.Tag, item.Text = good(r), tr(r, "health.webex.good")
 	}
 	item.Numbers = append(item.Numbers, s.number(r, "health.webex.success", known.LastSuccess),
 		templates.Difference{Label: tr(r, "health.webex.budget"), After: tr(r, "health.webex.perMinute", "Count", s.Config.RateLimit)})
@@ -117,9 +117,9 @@ func (s *Server) redisHealth(r *http.Request) templates.HealthItem {
 		return item
 	}
 	took := time.Since(begun)
-	item.Tag, item.Text = good(r, "health.good"), tr(r, "health.redis.good")
+	item.Tag, item.Text = good(r), tr(r, "health.redis.good")
 	if s.Fleeting {
-		item.Tag, item.Text = warn(r, "health.watch"), tr(r, "health.redis.fleeting")
+		item.Tag, item.Text = warn(r), tr(r, "health.redis.fleeting")
 	}
 	item.Numbers = append(item.Numbers, templates.Difference{Label: tr(r, "health.redis.answer"), After: tr(r, "health.redis.ms", "Count", max(1, int(math.Ceil(float64(took)/float64(time.Millisecond)))))})
 	return item
@@ -127,7 +127,7 @@ func (s *Server) redisHealth(r *http.Request) templates.HealthItem {
 
 func (s *Server) portalHealth(r *http.Request) templates.HealthItem {
 	return templates.HealthItem{
-		Title: tr(r, "health.portal"), Tag: good(r, "health.good"), Text: tr(r, "health.portal.good"),
+		Title: tr(r, "health.portal"), Tag: good(r), Text: tr(r, "health.portal.good"),
 		Numbers: []templates.Difference{
 			{Label: tr(r, "health.portal.version"), After: strings.TrimSpace(s.Version)},
 			s.number(r, "health.portal.started", s.started),
@@ -136,12 +136,12 @@ func (s *Server) portalHealth(r *http.Request) templates.HealthItem {
 	}
 }
 
-func good(r *http.Request, key string) templates.Tag {
-	return templates.Tag{Tone: templates.ToneGood, Text: tr(r, key)}
+func good(r *http.Request) templates.Tag {
+	return templates.Tag{Tone: templates.ToneGood, Text: tr(r, "health.good")}
 }
 
-func warn(r *http.Request, key string) templates.Tag {
-	return templates.Tag{Tone: templates.ToneWarn, Text: tr(r, key)}
+func warn(r *http.Request) templates.Tag {
+	return templates.Tag{Tone: templates.ToneWarn, Text: tr(r, "health.watch")}
 }
 
 func bad(r *http.Request, key string) templates.Tag {

@@ -11,7 +11,7 @@ import (
 )
 
 // rightNow turns the way of a call into sentences, steps and warnings.
-func (s *Server) rightNow(r *http.Request, c templates.Card, p selfservice.CallPath) templates.RightNow {
+func rightNow(r *http.Request, c templates.Card, p selfservice.CallPath) templates.RightNow {
 	region := p.Readings["callForwarding"].Region()
 	words := pathWords{r: r, region: region}
 	v := templates.RightNow{Card: c, Tag: stateTag(r, p.State)}
@@ -31,7 +31,7 @@ func (s *Server) rightNow(r *http.Request, c templates.Card, p selfservice.CallP
 			v.Steps = append(v.Steps, words.step(p.NoAnswer))
 		}
 	}
-	v.Warnings = s.pathWarnings(r, words, p)
+	v.Warnings = pathWarnings(r, p)
 	return v
 }
 
@@ -165,7 +165,7 @@ func phonesWords(r *http.Request, phones []selfservice.Device) string {
 	return tr(r, "phones.more", "First", names[0], "Count", len(names)-1)
 }
 
-func (s *Server) pathWarnings(r *http.Request, words pathWords, p selfservice.CallPath) []templates.Warning {
+func pathWarnings(r *http.Request, p selfservice.CallPath) []templates.Warning {
 	var list []templates.Warning
 	for _, name := range p.Unread {
 		list = append(list, templates.Warning{Text: tr(r, "now.unread."+name)})
