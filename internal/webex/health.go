@@ -58,6 +58,7 @@ const (
 
 var (
 	errBroken    = errors.New("not tried: nearly all calls of the last seconds failed")
+	errTrying    = errors.New("not tried: after many failures a few calls go first")
 	errNoOutcome = errors.New("the caller went away")
 )
 
@@ -102,11 +103,11 @@ func breakerOutcome(e *Error) error {
 	}
 }
 
-func (c *Client) brokenError(r *request) *Error {
+func (c *Client) brokenError(r *request, why error) *Error {
 	c.healthMu.Lock()
 	left := breakerOpen - c.now().Sub(c.openedAt)
 	c.healthMu.Unlock()
-	return &Error{Op: r.op, Kind: KindUnavailable, Write: r.write(), RetryAfter: max(left, time.Second), Err: errBroken}
+	return &Error{Op: r.op, Kind: KindUnavailable, Write: r.write(), RetryAfter: max(left, time.Second), Err: why}
 }
 
 // takeBudget waits for the request's place in the fleet's budget.

@@ -37,7 +37,11 @@ func (c *Client) retryIn(ctx context.Context, r *request, e *Error, repeat int) 
 		if repeat >= maxTruncated {
 			return 0, false
 		}
-	case e.Status == 0 && e.Kind == KindUnavailable && !errors.Is(e.Err, errBroken):
+	case errors.Is(e.Err, errBroken):
+		return 0, false
+	case errors.Is(e.Err, errTrying):
+		wait += baseBackoff // until those who go first are back
+	case e.Status == 0 && e.Kind == KindUnavailable:
 	default:
 		return 0, false
 	}

@@ -75,7 +75,7 @@ func (c *Client) do(ctx context.Context, r *request) (*answer, error) {
 	}
 	rejected := false
 	for repeat := 0; ; {
-		ans, callErr := c.attempt(ctx, r, address, body, token)
+		ans, callErr := c.attempt(ctx, r, address, body, token, repeat)
 		if callErr == nil {
 			return ans, nil
 		}
@@ -148,9 +148,9 @@ func (c *Client) tokenError(r *request, first *Error, err error) *Error {
 
 // attempt sends the request once, when the budget, the breaker and the number of
 // requests under way allow it.
-func (c *Client) attempt(ctx context.Context, r *request, address string, body []byte, token string) (*answer, *Error) {
+func (c *Client) attempt(ctx context.Context, r *request, address string, body []byte, token string, repeat int) (*answer, *Error) {
 	if c.breaker.State() == gobreaker.StateOpen {
-		return nil, c.brokenError(r)
+		return nil, c.brokenError(r, errBroken)
 	}
 	if err := c.takeBudget(ctx, r); err != nil {
 		return nil, err
@@ -161,13 +161,20 @@ func (c *Client) attempt(ctx context.Context, r *request, address string, body [
 	}
 	defer release()
 	done, err := c.breaker.Allow()
-	if err != nil {
-		return nil, c.brokenError(r)
+	switch {
+	case errors.Is(err, gobreaker.ErrTooManyRequests):
+		return nil, c.brokenError(r, errTrying)
+	case err != nil:
+		return nil, c.brokenError(r, errBroken)
 	}
 	began := time.Now()
 	ans, status, callErr := c.exchange(ctx, r, address, body, token)
 	elapsed := time.Since(began)
-	done(breakerOutcome(callErr))
+	outcome := breakerOutcome(callErr)
+	if outcome != nil && repeat > 0 {
+		outcome = errNoOutcome // one call weighs once, however often it was sent
+	}
+	done(outcome)
 	c.noteHealth(callErr)
 	trackingID := ""
 	if callErr != nil {

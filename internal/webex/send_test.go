@@ -665,6 +665,54 @@ func TestBreaker(t *testing.T) {
 	})
 }
 
+func TestEverybodyIsServedWhenWebexIsBack(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var code atomic.Int32
+		code.Store(500)
+		c := NewClient(Options{BaseURL: "http://webex.test", Tokens: &tokens{}, Transport: roundTripper(func(*http.Request) (*http.Response, error) {
+			time.Sleep(100 * time.Millisecond)
+			return response(int(code.Load()), nil, `{"enabled":true}`), nil
+		})})
+		for range breakerRequests {
+			_, _ = c.GetCallWaiting(t.Context(), "x")
+		}
+		if !c.Health().Open {
+			t.Fatal("still tried")
+		}
+		time.Sleep(breakerOpen + time.Millisecond)
+		code.Store(200)
+		var wg sync.WaitGroup
+		for range 10 { // one page
+			wg.Go(func() {
+				if _, err := c.GetCallWaiting(t.Context(), "x"); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+	})
+}
+
+func TestRepeatsWeighOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := NewClient(Options{BaseURL: "http://webex.test", Tokens: &tokens{}, Transport: roundTripper(func(*http.Request) (*http.Response, error) {
+			return response(503, nil, ``), nil
+		})})
+		for range breakerRequests - 1 {
+			_, _ = c.GetCallWaiting(t.Context(), "x")
+		}
+		if c.Health().Open {
+			t.Error("calls that were repeated weigh more")
+		}
+		_, _ = c.GetCallWaiting(t.Context(), "x")
+		if !c.Health().Open {
+			t.Error("still tried")
+		}
+	})
+}
+
 func TestRefusalsDoNotOpenTheBreaker(t *testing.T) {
 	t.Parallel()
 	for _, code := range []int{400, 403, 404, 409, 423, 429} {
