@@ -86,6 +86,12 @@ func Get[T any](ctx context.Context, c *Cache, key Key, opts Options, load func(
 		if opts.Fleet {
 			return fleetLoad(ctx, c, key, opts.MaxAge, load)
 		}
+		// Somebody else's load may have ended between our look and this one.
+		if opts.MaxAge > 0 {
+			if r, ok := Peek[T](ctx, c, key); ok && c.now().Sub(r.At) <= opts.MaxAge {
+				return r, nil
+			}
+		}
 		return loadAndStore(ctx, c, key, load)
 	})
 	select {

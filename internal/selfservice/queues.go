@@ -6,7 +6,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -133,6 +132,18 @@ func (s *Service) queueMembership(kind queueKind) *Setting {
 			record.Set(id+".customerAssist", bool(kind))
 		}
 	}
+	setting.resolve = func(wish, present Document) Document {
+		spelt := Document{}
+		for id, entry := range wish {
+			for known := range present {
+				if webex.SameID(id, known) {
+					id = known
+				}
+			}
+			spelt[id] = entry
+		}
+		return spelt
+	}
 	setting.allow = func(ctx context.Context, present Document, changes []Change) error {
 		for _, c := range changes {
 			id := strings.TrimSuffix(c.Path, ".joined")
@@ -186,10 +197,15 @@ func (s *Service) Queues(ctx context.Context, c access.Caller, subject Subject, 
 	if err := may(c, subject, access.ReadOwn); err != nil {
 		return nil, err
 	}
-	// Asked for together the two lists need fewer calls than one after the other.
-	both := sync.OnceValues(func() ([]webex.AgentQueue, error) {
-		return s.Webex.ListAgentQueues(ctx, subject.ID, webex.AllQueues)
-	})
+	// Asked for together the two lists need fewer calls than one after the other;
+	// the cards of a page that want them at the same time share them.
+	both := func(ctx context.Context) ([]webex.AgentQueue, error) {
+		list, err, _ := s.lists.Do(subject.ID, func() (any, error) { return s.Webex.ListAgentQueues(ctx, subject.ID, webex.AllQueues) })
+		if err != nil {
+			return nil, err
+		}
+		return list.([]webex.AgentQueue), nil
+	}
 	wanted := slices.DeleteFunc([]queueKind{basic, customerAssist}, func(kind queueKind) bool { return maxAge > 0 && s.hadNone(ctx, subject, kind) })
 	var lists [2][]Membership
 	g, gctx := errgroup.WithContext(ctx)
@@ -199,7 +215,7 @@ func (s *Service) Queues(ctx context.Context, c access.Caller, subject Subject, 
 				if len(wanted) == 1 {
 					return s.queues[kind].read(ctx, s.Webex, subject.ID)
 				}
-				list, err := both()
+				list, err := both(ctx)
 				return membershipDocument(list, kind), err
 			})
 			if err != nil {
@@ -250,9 +266,8 @@ func (s *Service) KnownQueues(ctx context.Context, c access.Caller, subject Subj
 	return byName(all), true
 }
 
-// describe adds what the queues' own settings say. A queue whose settings cannot
-// be read is listed all the same.
-func (s *Service) describe(ctx context.Context, subject Subject, doc Document, kind queueKind) ([]Membership, error) {
+// memberships are the queues of a document, without what their own settings say.
+func memberships(doc Document, kind queueKind) []Membership {
 	list := make([]Membership, 0, len(doc))
 	for id := range doc {
 		list = append(list, Membership{
@@ -261,6 +276,13 @@ func (s *Service) describe(ctx context.Context, subject Subject, doc Document, k
 			CustomerAssist: bool(kind), Joined: doc.Bool(id + ".joined"),
 		})
 	}
+	return list
+}
+
+// describe adds what the queues' own settings say. A queue whose settings cannot
+// be read is listed all the same.
+func (s *Service) describe(ctx context.Context, subject Subject, doc Document, kind queueKind) ([]Membership, error) {
+	list := memberships(doc, kind)
 	self, _ := webex.UUID(subject.ID)
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(factsAtOnce)
@@ -317,9 +339,15 @@ func (s *Service) SetJoined(ctx context.Context, c access.Caller, subject Subjec
 	if err := may(c, subject, access.ChangeOwn); err != nil {
 		return nil, err
 	}
-	chosen, err := s.choose(ctx, c, subject, queueIDs, joined)
-	if err != nil {
-		return nil, err
+	chosen := s.seen(ctx, subject, queueIDs)
+	switch {
+	case chosen != nil:
+	case len(queueIDs) == 1 && (joined || !opts.WarnLast):
+		return s.setJoinedUnseen(ctx, c, subject, queueIDs[0], joined, opts.WriteOptions)
+	default:
+		if chosen, err = s.choose(ctx, c, subject, queueIDs, joined); err != nil {
+			return nil, err
+		}
 	}
 	if opts.WarnLast && !joined {
 		if last := s.lastAgentOf(ctx, subject, chosen); len(last) > 0 {
@@ -346,25 +374,55 @@ func (s *Service) SetJoined(ctx context.Context, c access.Caller, subject Subjec
 	return written, nil
 }
 
+// setJoinedUnseen joins or leaves a queue of which not even the kind is known. The
+// write reads the person's queues of its kind anyway: trying one kind after the
+// other needs fewer calls than looking for the queue first.
+func (s *Service) setJoinedUnseen(ctx context.Context, c access.Caller, subject Subject, queueID string, joined bool, opts WriteOptions) ([]Written, error) {
+	for _, kind := range []queueKind{basic, customerAssist} {
+		wish := Document{}
+		wish.Set(queueID+".joined", joined)
+		w, err := s.write(ctx, c, subject, s.queues[kind], wish, opts)
+		if isUnknownQueue(err) {
+			continue
+		}
+		if err == nil {
+			s.noteJoined(ctx, subject, w.Changes)
+		}
+		return []Written{w}, err
+	}
+	return nil, problem.New(problem.NotFound, "queues.notFound")
+}
+
 // notAnAgent: a queue that is not in the person's list is not there.
 func notAnAgent(err error) error {
-	var p *problem.Error
-	if errors.As(err, &p) && p.Code == problem.Invalid && slices.ContainsFunc(p.Fields, func(f problem.Field) bool { return f.Detail.Key == "check.unknown" }) {
+	if isUnknownQueue(err) {
 		return problem.New(problem.NotFound, "queues.notFound")
 	}
 	return err
 }
 
-// choose finds out which queues are meant and of what kind they are, at the least
-// cost: a queue that was seen lately needs no call.
-func (s *Service) choose(ctx context.Context, c access.Caller, subject Subject, queueIDs []string, joined bool) ([]Membership, error) {
-	if len(queueIDs) > 0 {
-		if known, ok := s.KnownQueues(ctx, c, subject); ok {
-			if chosen := pick(known, queueIDs); len(chosen) == len(queueIDs) {
-				return chosen, nil
-			}
+func isUnknownQueue(err error) bool {
+	var p *problem.Error
+	return errors.As(err, &p) && p.Code == problem.Invalid && slices.ContainsFunc(p.Fields, func(f problem.Field) bool { return f.Detail.Key == "check.unknown" })
+}
+
+// seen finds the named queues among those last read; nil when one is missing, or
+// none is named.
+func (s *Service) seen(ctx context.Context, subject Subject, queueIDs []string) []Membership {
+	var known []Membership
+	for _, kind := range []queueKind{basic, customerAssist} {
+		if r, ok := cache.Peek[Document](ctx, s.Cache, cacheKey(subject, s.queues[kind])); ok {
+			known = append(known, memberships(r.Value, kind)...)
 		}
 	}
+	if chosen := pick(known, queueIDs); len(chosen) > 0 && len(chosen) == len(queueIDs) {
+		return chosen
+	}
+	return nil
+}
+
+// choose reads which queues are meant.
+func (s *Service) choose(ctx context.Context, c access.Caller, subject Subject, queueIDs []string, joined bool) ([]Membership, error) {
 	all, err := s.Queues(ctx, c, subject, 0)
 	if err != nil {
 		return nil, err
@@ -383,6 +441,18 @@ func pick(all []Membership, ids []string) []Membership {
 	return slices.DeleteFunc(slices.Clone(all), func(m Membership) bool {
 		return !slices.ContainsFunc(ids, func(id string) bool { return webex.SameID(id, m.ID) })
 	})
+}
+
+// MembershipAfter is the named queue as a change has left it.
+func (s *Service) MembershipAfter(ctx context.Context, subject Subject, w Written, queueID string) (Membership, bool) {
+	doc := w.Reading.Document
+	for id, entry := range doc {
+		if webex.SameID(id, queueID) {
+			list, err := s.describe(ctx, subject, Document{id: entry}, queueKind(doc.Bool(id+".customerAssist")))
+			return list[0], err == nil
+		}
+	}
+	return Membership{}, false
 }
 
 // lastAgentOf asks Webex afresh in which of the queues nobody else has joined.

@@ -105,6 +105,25 @@ func (s *Service) RightNow(ctx context.Context, c access.Caller, subject Subject
 	return p, nil
 }
 
+// KnownRightNow is RightNow as last read, if all of it was read not longer ago
+// than maxAge; it asks nobody. A page shows it while it reads afresh.
+func (s *Service) KnownRightNow(ctx context.Context, c access.Caller, subject Subject, maxAge time.Duration) (CallPath, bool) {
+	readings := map[string]Reading{}
+	for _, name := range []string{"callForwarding", "doNotDisturb", "voicemail", "intercept"} {
+		r, ok := s.LastKnown(ctx, c, subject, name)
+		if ok && s.Now().Sub(r.At) <= maxAge {
+			readings[name] = r
+		}
+	}
+	phones, ok := cache.Peek[[]Device](ctx, s.Cache, devicesKey(subject))
+	if len(readings) < 4 || !ok {
+		return CallPath{}, false
+	}
+	p := pathOf(readings)
+	p.Phones = phones.Value
+	return p, true
+}
+
 // pathOf reads the way of a call out of the settings. The order is that of the
 // Webex Calling platform: intercept, forwarding always, voicemail for all calls,
 // do not disturb (a caller then meets "busy"), then busy and no answer.

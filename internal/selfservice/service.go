@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"golang.org/x/sync/singleflight"
 
 	"patchbay/internal/access"
 	"patchbay/internal/audit"
@@ -57,6 +58,7 @@ type Service struct {
 	Deps
 	catalogue []*Setting
 	queues    map[queueKind]*Setting
+	lists     singleflight.Group // of the queues of a person, both kinds together
 }
 
 // New makes a Service.
@@ -355,6 +357,9 @@ func (s *Service) plan(ctx context.Context, subject Subject, setting *Setting, w
 	}
 	if moved(opts.expect, before, region) {
 		return p, problem.New(problem.Changed, "setting.moved")
+	}
+	if setting.resolve != nil {
+		wish = setting.resolve(wish, before)
 	}
 	accepted, faults := setting.accept(wish, before, region)
 	if len(faults) > 0 {

@@ -38,6 +38,7 @@ type Setting struct {
 	// somebody is an agent of. All may be nil.
 	variant  string                                                              // tells settings of one name apart
 	members  func(present Document) []Field                                      // the fields there are
+	resolve  func(wish, present Document) Document                               // spells the ids in a wish as present does
 	allow    func(ctx context.Context, present Document, changes []Change) error // whether these changes are allowed
 	annotate func(record, present Document)                                      // adds names to a record, for readers
 }
