@@ -18,7 +18,7 @@ func fetching(c Card) templ.OrderedAttributes {
 	}
 	if c.URL != "" {
 		trigger := "portal:retry"
-		if c.State == Loading {
+		if c.State == Loading || c.Refresh {
 			trigger = "load, portal:retry"
 		}
 		add("hx-get", c.URL)

@@ -267,7 +267,9 @@ func fixtureWait(id string) Note {
 	return Note{Kind: RateLimited, Seconds: 3000, Retry: Action{ID: id + "-now", URL: "/calls/callForwarding"}}
 }
 
-func fixtureLocked() Locked { return Locked{Now: "off", Contact: "IT Service Desk, ext. 1000"} }
+func fixtureLocked() Locked {
+	return Locked{Now: "off", Why: "Your organisation manages this setting. To change it, contact IT Service Desk, ext. 1000."}
+}
 
 func fixtureLastAgent(id string) Confirm {
 	return Confirm{Text: "You are the last person in Sales Hotline. If you leave, callers hear the overflow message.",

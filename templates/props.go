@@ -122,6 +122,7 @@ type Card struct {
 	AsOf    string  // "10:42" when the values are older than five minutes
 	Locked  Locked
 	Rows    int  // how many rows to reserve while loading; 0 takes the usual
+	Refresh bool // the values were read a while ago: shown at once, and read again
 	OOB     bool // the card comes along with the answer to another card's form
 }
 
@@ -134,10 +135,10 @@ type Problem struct {
 	RetrySeconds int    // the card asks again by itself after this many seconds
 }
 
-// Locked tells that another level decides. Now empty means not locked.
+// Locked tells that another level decides. Why empty means not locked.
 type Locked struct {
-	Now     string // the present value, "off"
-	Contact string // who can change it; optional
+	Why string // who decides and whom to ask: "Your organisation manages this setting. ..."
+	Now string // the present value, "off"
 }
 
 // NoteKind is the outcome of a change.

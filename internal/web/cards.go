@@ -259,14 +259,6 @@ func leaveConfirm(r *http.Request, last *selfservice.LastAgentError, goOn templa
 	return templates.Confirm{Text: say(r, last.QueueText()), Go: goOn, Stay: stay}
 }
 
-// contact is who can change what is locked.
-func contact(r *http.Request, reading selfservice.Reading) string {
-	if reading.Locked.Key == "setting.locked.organization" {
-		return tr(r, "locked.contact.desk")
-	}
-	return ""
-}
-
 // switchOf makes a switch that is saved at once.
 func (s *Server) switchOf(r *http.Request, reading selfservice.Reading, path, id, page string) templates.Switch {
 	f := selfservice.Field{Path: path}
@@ -275,7 +267,7 @@ func (s *Server) switchOf(r *http.Request, reading selfservice.Reading, path, id
 		On: reading.Document.Bool(path), Form: templates.Form{URL: "/calls/" + reading.Setting.Name + "?page=" + page, Fields: []string{path}},
 	}
 	if !reading.Writable {
-		sw.Locked = templates.Locked{Now: valueWords(r, selfservice.Field{Kind: selfservice.Bool}, sw.On, ""), Contact: contact(r, reading)}
+		sw.Locked = templates.Locked{Now: valueWords(r, selfservice.Field{Kind: selfservice.Bool}, sw.On, ""), Why: say(r, reading.Locked)}
 	}
 	return sw
 }
@@ -296,6 +288,12 @@ func (s *Server) queuesCard(r *http.Request, v shown) templates.Queues {
 			return q
 		}
 	}
+	s.fillQueues(r, &q, queues, v)
+	return q
+}
+
+// fillQueues shows queues on their card.
+func (s *Server) fillQueues(r *http.Request, q *templates.Queues, queues []selfservice.Membership, v shown) {
 	action := "?page=" + v.page
 	joinable, leavable := 0, 0
 	for i, m := range queues {
@@ -330,7 +328,6 @@ func (s *Server) queuesCard(r *http.Request, v shown) templates.Queues {
 		anyway.Hidden = append(anyway.Hidden, templates.Hidden{Name: "anyway", Value: "true"})
 		q.Confirm = leaveConfirm(r, v.last, anyway, q.URL)
 	}
-	return q
 }
 
 func (s *Server) queueRow(r *http.Request, m selfservice.Membership, id, action string) templates.Queue {
@@ -445,7 +442,7 @@ func (s *Server) forwardCard(r *http.Request, name string, v shown) *templates.F
 	}
 	kind, doc := forwardKinds[name], reading.Document
 	if !reading.Writable {
-		c.Locked = templates.Locked{Now: forwardWords(r, doc, kind, reading.Region()), Contact: contact(r, reading)}
+		c.Locked = templates.Locked{Now: forwardWords(r, doc, kind, reading.Region()), Why: say(r, reading.Locked)}
 		return &c
 	}
 	f := newFormView(r, reading, v)
@@ -480,7 +477,7 @@ func (s *Server) switchesCard(r *http.Request, name string, v shown) *templates.
 		return &c
 	}
 	if !reading.Writable {
-		c.Locked = templates.Locked{Now: valueWords(r, selfservice.Field{Kind: selfservice.Bool}, reading.Document.Bool("enabled"), ""), Contact: contact(r, reading)}
+		c.Locked = templates.Locked{Now: valueWords(r, selfservice.Field{Kind: selfservice.Bool}, reading.Document.Bool("enabled"), ""), Why: say(r, reading.Locked)}
 		return &c
 	}
 	for _, f := range reading.Setting.Fields {
@@ -504,7 +501,7 @@ func (s *Server) interceptCard(r *http.Request, v shown) *templates.Intercept {
 		return &c
 	}
 	if !reading.Writable {
-		c.Locked = templates.Locked{Now: valueWords(r, selfservice.Field{Kind: selfservice.Bool}, reading.Document.Bool("enabled"), ""), Contact: contact(r, reading)}
+		c.Locked = templates.Locked{Now: valueWords(r, selfservice.Field{Kind: selfservice.Bool}, reading.Document.Bool("enabled"), ""), Why: say(r, reading.Locked)}
 		return &c
 	}
 	f := newFormView(r, reading, v)

@@ -207,7 +207,7 @@ func (s *Server) shell(r *http.Request, f templates.Frame, name string) templ.Co
 	switch name {
 	case "calls":
 		return templates.CallsPage(f, templates.CallsCards{
-			RightNow: templates.RightNow{Card: load("rightNow")},
+			RightNow: s.knownRightNow(r, name),
 			Always:   &templates.Forward{Card: load("always")}, Busy: &templates.Forward{Card: load("busy")},
 			NoAnswer: &templates.Forward{Card: load("noAnswer")}, Unreachable: &templates.Forward{Card: load("unreachable")},
 			DoNotDisturb: &templates.Switches{Card: load("doNotDisturb")}, CallWaiting: &templates.Switches{Card: load("callWaiting")},
@@ -221,15 +221,44 @@ func (s *Server) shell(r *http.Request, f templates.Frame, name string) templ.Co
 		// The history comes from Redis, not from Webex: it is in the page at once.
 		return templates.HistoryPage(f, s.historyCard(r, shown{page: name}))
 	}
+	return templates.HomePage(f, s.knownHome(r))
+}
+
+// knownFor is how old values may be that a page shows while it reads afresh.
+const knownFor = 5 * time.Minute
+
+// known is the card of values that are shown at once and read again.
+func known(name, page string) templates.Card {
+	c := cardBase(name, shown{page: page})
+	c.Refresh = true
+	return c
+}
+
+// knownRightNow is the card of Right now, with what was read a moment ago if
+// there is any: nobody waits for what is known.
+func (s *Server) knownRightNow(r *http.Request, page string) templates.RightNow {
 	who := visitorFrom(r.Context())
-	numbers := templates.Numbers{Card: load("numbers")}
-	if p, ok := s.Settings.KnownProfile(r.Context(), who.Caller, who.subject); ok {
-		numbers.State, numbers.Parts = templates.Ready, numberParts(r, p)
+	if path, ok := s.Settings.KnownRightNow(r.Context(), who.Caller, who.subject, knownFor); ok {
+		return rightNow(r, known("rightNow", page), path)
 	}
-	return templates.HomePage(f, templates.HomeCards{
-		Numbers: numbers, RightNow: templates.RightNow{Card: load("rightNow")}, Quick: &templates.Quick{Card: load("quick")},
-		Queues: &templates.Queues{Card: load("queues")}, Phones: &templates.Phones{Card: load("phones")},
-	})
+	return templates.RightNow{Card: loading("rightNow", page, 0)}
+}
+
+// knownHome is Home before Webex was asked.
+func (s *Server) knownHome(r *http.Request) templates.HomeCards {
+	who := visitorFrom(r.Context())
+	c := templates.HomeCards{
+		Numbers: templates.Numbers{Card: loading("numbers", onHome, 0)}, RightNow: s.knownRightNow(r, onHome),
+		Quick: &templates.Quick{Card: loading("quick", onHome, 0)}, Queues: &templates.Queues{Card: loading("queues", onHome, 0)},
+		Phones: &templates.Phones{Card: loading("phones", onHome, 0)},
+	}
+	if p, ok := s.Settings.KnownProfile(r.Context(), who.Caller, who.subject); ok {
+		c.Numbers.State, c.Numbers.Parts = templates.Ready, numberParts(r, p)
+	}
+	if devices, ok := s.Settings.LastKnownDevices(r.Context(), who.Caller, who.subject); ok {
+		c.Phones.Card.Rows = len(devices)
+	}
+	return c
 }
 
 func (s *Server) pageFrame(r *http.Request, name string) templates.Frame {
