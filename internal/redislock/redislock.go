@@ -72,16 +72,10 @@ func (l *Lock) renew(ctx context.Context, lease time.Duration) {
 	}
 }
 
-// Abandon stops the renewal and leaves the lock to its lease: nobody shall take
-// it at once.
-func (l *Lock) Abandon() {
-	l.stop()
-	<-l.done
-}
-
 // Release gives the lock up. Without Redis it ends with its lease.
 func (l *Lock) Release() {
-	l.Abandon()
+	l.stop()
+	<-l.done
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	_ = releaseScript.Run(ctx, l.client, []string{l.key}, l.token).Err()

@@ -175,6 +175,39 @@ func TestAHolderWhoSleepsLongerThanItsLeaseChangesNothing(t *testing.T) {
 	}
 }
 
+func TestAWriteIsFencedByTheVersion(t *testing.T) {
+	t.Parallel()
+	onBothRedis(t, func(t *testing.T, addr string) {
+		s := store{redis: newClient(t, addr), sealer: mustSealer(t, testKey)}
+		for i, step := range []struct {
+			expected, version int64
+			refresh           string
+			want              bool
+		}{
+			{1, 2, "token-too-early", false},
+			{0, 1, "token-first", true},
+			{0, 1, "token-late", false},
+			{1, 2, "token-second", true},
+			{1, 2, "token-late", false},
+		} {
+			saved, err := s.save(t.Context(), step.expected, entry{version: step.version, tokens: tokens{Refresh: step.refresh}})
+			if err != nil || saved != step.want {
+				t.Errorf("step %d: saved %v, %v", i, saved, err)
+			}
+		}
+		for version, want := range map[int64]bool{1: false, 2: true, 3: false} {
+			noted, err := s.note(t.Context(), version, attempt{Failures: int(version)})
+			if err != nil || noted != want {
+				t.Errorf("a failure of version %d: noted %v, %v", version, noted, err)
+			}
+		}
+		got, err := s.load(t.Context())
+		if err != nil || got.version != 2 || got.tokens.Refresh != "token-second" || got.attempt.Failures != 2 {
+			t.Errorf("stored: %+v, %v", got, err)
+		}
+	})
+}
+
 func TestRedisDiesDuringARefresh(t *testing.T) {
 	t.Parallel()
 	for name, args := range map[string][]string{

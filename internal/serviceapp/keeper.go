@@ -458,13 +458,8 @@ func (k *Keeper) renewOnce(ctx context.Context, stale entry) error {
 		}
 		return err
 	}
-	err = k.renewLocked(ctx, stale)
-	if k.hasUnsaved() {
-		lock.Abandon() // the rest of the lease keeps others from the old refresh token
-	} else {
-		lock.Release()
-	}
-	return err
+	defer lock.Release()
+	return k.renewLocked(ctx, stale)
 }
 
 // renewLocked is the refresh itself: reload, recheck, ask, save.
@@ -536,9 +531,6 @@ func (k *Keeper) saveUnsaved(ctx context.Context) error {
 // replica has stored a newer version meanwhile: ours was used up by it.
 func (k *Keeper) failed(ctx context.Context, cur entry, f *failure) error {
 	k.refreshes.WithLabelValues(string(f.fault)).Inc()
-	if latest, err := k.reconcile(ctx); err == nil && latest.newerThan(cur) {
-		return nil
-	}
 	a := attempt{At: k.now(), Fault: f.fault, Failures: cur.attempt.Failures + 1, Credentials: k.credentials}
 	if f.fault != FaultRefused {
 		a.NotBefore = a.At.Add(max(f.retryAfter, backoff(a.Failures)))

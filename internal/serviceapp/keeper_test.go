@@ -465,6 +465,26 @@ func TestAnotherKey(t *testing.T) {
 	}
 }
 
+func TestAnAnswerOfRedisThatComesLateIsIgnored(t *testing.T) {
+	t.Parallel()
+	_, client := miniRedis(t)
+	k := newKeeper(t, client, newProvider(seedToken))
+	k.timing.rejectPause = 0
+	old, err := k.Rejected(t.Context(), mustToken(t, k))
+	if err != nil {
+		t.Fatal(err)
+	}
+	late := k.heldEntry()
+	fresh, err := k.Rejected(t.Context(), old)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k.adopt(late)
+	if got := mustToken(t, k); got != fresh {
+		t.Errorf("got %q, want %q", got, fresh)
+	}
+}
+
 func TestPeekChangesNothing(t *testing.T) {
 	t.Parallel()
 	m, client := miniRedis(t)
