@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 	"unicode"
@@ -52,11 +53,12 @@ func (s *Server) frame(r *http.Request, current, title string) templates.Frame {
 	f := templates.Frame{
 		Title: title, Lang: i18n.FromContext(r.Context()).Language(), Theme: themeOf(r), Languages: s.languages(r),
 		URLs: templates.URLs{
-			Home: "/", SignIn: "/authenticate?return=/session", SignOut: "/logout", Preferences: "/preferences", Session: "/session",
+			Home: "/", Help: "/help", SignIn: "/authenticate?return=/session", SignOut: "/logout", Preferences: "/preferences", Session: "/session",
 		},
 		Strips: s.strips(r),
 	}
 	if v.PersonID == "" {
+		f.URLs.SignIn = "/login?return=" + url.QueryEscape(r.URL.Path)
 		return f
 	}
 	f.Person = templates.Person{Name: v.Name, Initials: initials(v.Name), Email: v.identity.Email}

@@ -374,6 +374,10 @@ func (s *Server) showNumberMeaning(w http.ResponseWriter, r *http.Request) error
 	return nil
 }
 
+func (s *Server) showHelp(w http.ResponseWriter, r *http.Request) error {
+	return render(w, r, http.StatusOK, templates.HelpPage(s.frame(r, "help", tr(r, "page.help"))))
+}
+
 func (s *Server) showDocs(w http.ResponseWriter, r *http.Request) error {
 	return render(w, r, http.StatusOK, templates.DocsPage(s.frame(r, "", tr(r, "page.docs")), templates.Docs{SpecURL: "/api/openapi.json"}))
 }

@@ -41,6 +41,7 @@ func (s *Server) routes() []route {
 		{"POST", "/logout", page, anyone, s.signOut},
 		{"GET", "/session", card, access.SignedIn, s.showSession},
 		{"POST", "/preferences", page, anyone, s.savePreferences},
+		{"GET", "/help", page, anyone, s.showHelp},
 		{"GET", "/static/*", asset, anyone, serve(static.Handler())},
 		{"GET", "/favicon.ico", asset, anyone, showFavicon},
 		{"GET", "/robots.txt", asset, anyone, showRobots},
