@@ -106,12 +106,14 @@ func usualRows(name string) int {
 
 // kept marks a form whose values are what somebody typed and not what is stored,
 // so that Save does not answer "Nothing to save".
-func kept(n Note, wrong []fault) bool {
+func kept(f Form, n Note, wrong []fault) bool {
 	switch n.Kind {
 	case NotSaved, ChangedElsewhere, RateLimited:
 		return true
+	case NoNote:
+		return f.Typed || len(wrong) > 0
 	default:
-		return len(wrong) > 0
+		return false
 	}
 }
 

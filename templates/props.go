@@ -191,6 +191,7 @@ type Form struct {
 	URL    string   // POST
 	ETag   string   // of what was read, sent as _etag
 	Fields []string // names that the form can change, sent as _fields
+	Typed  bool     // the values are what somebody typed, not what is stored
 }
 
 // Check is a tick. Without Name it is not offered.

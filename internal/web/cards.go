@@ -171,9 +171,7 @@ func (s *Server) rightNowCard(r *http.Request, v shown) templates.RightNow {
 	path, err := s.Settings.RightNow(r.Context(), who.Caller, who.subject, v.age)
 	if err != nil {
 		if selfservice.IsUnlicensed(err) {
-			c.State = templates.Failed
-			c.Problem = templates.Problem{What: tr(r, "now.unlicensed")}
-			return templates.RightNow{Card: c}
+			return templates.RightNow{Card: c, Sentence: []templates.Segment{{Text: tr(r, "now.unlicensed")}}}
 		}
 		s.fail(r, &c, err)
 		return templates.RightNow{Card: c}
@@ -217,7 +215,7 @@ func numberParts(r *http.Request, p selfservice.Profile) []string {
 }
 
 func (s *Server) quickCard(r *http.Request, v shown) templates.Quick {
-	q := templates.Quick{Card: cardBase("quick", v), ForwardURL: "/calls#card-always", ForwardHint: tr(r, "quick.forward.hint")}
+	q := templates.Quick{Card: cardBase("quick", v), ForwardURL: "/calls#card-always", ForwardHint: tr(r, "quick.forward.to")}
 	who := visitorFrom(r.Context())
 	dnd, err := s.read(r, "doNotDisturb", v, &q.Card)
 	switch {
@@ -582,7 +580,7 @@ func (f *formView) fault(path string) string {
 
 // form is the form of all fields asked for so far.
 func (f *formView) form(url string) templates.Form {
-	return templates.Form{URL: url, Fields: f.fields, ETag: f.reading.Tag(f.fields)}
+	return templates.Form{URL: url, Fields: f.fields, ETag: f.reading.Tag(f.fields), Typed: f.typed != nil}
 }
 
 func (s *Server) historyCard(r *http.Request, v shown) templates.History {
@@ -601,7 +599,7 @@ func (s *Server) historyCard(r *http.Request, v shown) templates.History {
 			Outcome: outcomeTag(r, rec.Outcome),
 		}
 		if rec.Setting != nil && rec.Setting.Group != "queues" {
-			e.Changes = differencesOf(r, rec.Setting, rec.Changes, region)
+			e.Changes = differencesOf(r, rec.Setting, besides(rec.Changes), region)
 		}
 		if rec.Undoable {
 			e.Undo = undoAction(rec.ID, "history", "history")

@@ -263,7 +263,7 @@ document.addEventListener('htmx:after:swap', ({ detail: { ctx } }) => {
     summary.focus()
   } else if (ctx.hadFocus && document.activeElement === document.body) {
     const card = byId(ctx.target?.id)
-    const place = card?.querySelector('[data-confirm] .btn:last-child') ?? card?.querySelector('h2')
+    const place = card?.querySelector('[data-confirm] [data-retry]') ?? card?.querySelector('h2')
     place?.focus({ preventScroll: true })
   }
 })
