@@ -1,0 +1,291 @@
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
+	cdplog "github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+)
+
+// tab is a browser window with cookies of its own.
+type tab struct {
+	t      *testing.T
+	ctx    context.Context
+	portal *portal
+
+	mu         sync.Mutex
+	complaints []string // of the console: errors, and what the content policy forbade
+	requests   []*network.EventRequestWillBeSent
+	dialogs    []page.DialogType
+}
+
+var freeTabs = make(chan struct{}, tabsAtOnce)
+
+// newTab opens an empty tab of 1280 by 900. When the test ends, a word of
+// complaint in the browser's console fails it.
+func newTab(t *testing.T, p *portal) *tab {
+	t.Helper()
+	freeTabs <- struct{}{}
+	t.Cleanup(func() { <-freeTabs })
+	return openTab(t, p, chromedp.WithNewBrowserContext())
+}
+
+func openTab(t *testing.T, p *portal, opts ...chromedp.ContextOption) *tab {
+	t.Helper()
+	b := &tab{t: t, portal: p}
+	ctx, cancel := chromedp.NewContext(browser, append(opts, chromedp.WithListener(b.hear))...)
+	b.ctx = ctx
+	t.Cleanup(func() {
+		b.report()
+		cancel()
+	})
+	// The first call opens the tab and binds its life to this context.
+	if err := chromedp.Do(ctx); err != nil {
+		t.Fatalf("open a tab: %v", err)
+	}
+	b.size(1280, 900)
+	call(b, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true})
+	return b
+}
+
+// hear keeps what the browser says while the test does something else.
+func (b *tab) hear(event any) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch e := event.(type) {
+	case *cdplog.EventEntryAdded:
+		// A refused form answers 4xx, which the network's log calls an error.
+		if e.Entry.Level == cdplog.EntryLevelError && e.Entry.Source != cdplog.EntrySourceNetwork {
+			b.complaints = append(b.complaints, fmt.Sprintf("%s: %s (%s:%d)", e.Entry.Source, e.Entry.Text, e.Entry.URL, e.Entry.LineNumber))
+		}
+	case *runtime.EventExceptionThrown:
+		text := e.ExceptionDetails.Text
+		if e.ExceptionDetails.Exception != nil {
+			text += " " + e.ExceptionDetails.Exception.Description
+		}
+		b.complaints = append(b.complaints, "exception: "+text)
+	case *runtime.EventConsoleAPICalled:
+		if e.Type == runtime.ConsoleAPICalledTypeError || e.Type == runtime.ConsoleAPICalledTypeAssert {
+			text := "console:"
+			for _, arg := range e.Args {
+				text += " " + string(arg.Value) + arg.Description
+			}
+			b.complaints = append(b.complaints, text)
+		}
+	case *network.EventRequestWillBeSent:
+		b.requests = append(b.requests, e)
+	case *page.EventJavascriptDialogOpening:
+		b.dialogs = append(b.dialogs, e.Type)
+	}
+}
+
+// report ends a test: with what the console said, and with a picture if it failed.
+func (b *tab) report() {
+	b.mu.Lock()
+	complaints := slices.Compact(slices.Clone(b.complaints))
+	b.mu.Unlock()
+	for _, c := range complaints {
+		b.t.Errorf("the console says: %s", c)
+	}
+	if !b.t.Failed() {
+		return
+	}
+	where := filepath.Join(artifacts(b.t, "failures"), strings.NewReplacer("/", "_", " ", "_").Replace(b.t.Name())+".png")
+	text, _ := evaluate[string](b, `location.href + "\n" + document.title + "\n" + document.body.innerText`)
+	b.t.Logf("picture: %s, page:\n%s", where, text)
+	if png, err := b.picture(); err == nil {
+		_ = os.WriteFile(where, png, 0o600) // the failure is reported anyway
+	}
+}
+
+// limited bounds one call to the browser.
+func (b *tab) limited() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(b.ctx, patience)
+}
+
+// call sends a command to the browser and fails the test when it is refused.
+func call[P, R any](b *tab, command cdp.Command[P, R], params P) R {
+	b.t.Helper()
+	ctx, cancel := b.limited()
+	defer cancel()
+	result, err := chromedp.Call(ctx, command, params)
+	if err != nil {
+		b.t.Fatalf("%s: %v", command.Method, err)
+	}
+	return result
+}
+
+// evaluate runs a script in the page: for what no person could see or do.
+func evaluate[T any](b *tab, script string) (T, error) {
+	ctx, cancel := b.limited()
+	defer cancel()
+	return chromedp.Run(ctx, chromedp.Evaluate[T](script, chromedp.EvalAwaitPromise))
+}
+
+// value is evaluate for tests that cannot go on without it.
+func value[T any](b *tab, script string) T {
+	b.t.Helper()
+	v, err := evaluate[T](b, script)
+	if err != nil {
+		b.t.Fatalf("evaluate %s: %v", script, err)
+	}
+	return v
+}
+
+func (b *tab) do(steps ...chromedp.Action[chromedp.Void]) {
+	b.t.Helper()
+	ctx, cancel := b.limited()
+	defer cancel()
+	if err := chromedp.Do(ctx, steps...); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// open goes to a path of the portal and waits until all its cards are there.
+func (b *tab) open(path string) {
+	b.t.Helper()
+	b.navigate(b.portal.url + path)
+	b.settled()
+}
+
+// navigate goes to an address and waits for the page, not for its cards.
+func (b *tab) navigate(address string) {
+	b.t.Helper()
+	b.do(chromedp.Navigate(address))
+}
+
+// settled waits until the page is there and nothing is being loaded or saved.
+func (b *tab) settled() {
+	b.t.Helper()
+	b.eventually("the page and its cards", func() error {
+		busy, err := evaluate[[]string](b, `[...(document.readyState === 'complete' ? [] : ['page']),
+			...[...document.querySelectorAll('[aria-busy=true]')].map((e) => e.id || e.tagName)]`)
+		if err == nil && len(busy) > 0 {
+			return fmt.Errorf("still busy: %v", busy)
+		}
+		return err
+	})
+}
+
+// signIn signs a persona in, without the page that asks whom, and opens a path.
+func (b *tab) signIn(who, path string) {
+	b.t.Helper()
+	b.navigate(b.portal.url + "/authenticate?login_hint=" + who + "&return=" + path)
+	b.settled()
+	if at := value[string](b, `location.pathname + location.search`); at != path {
+		b.t.Fatalf("signed in as %s, and landed at %s instead of %s", who, at, path)
+	}
+}
+
+// size makes the window so wide and high, in CSS pixels.
+func (b *tab) size(width, height int64) {
+	b.t.Helper()
+	call(b, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: width, Height: height, DeviceScaleFactor: 1})
+}
+
+// media sets what style sheets can ask for: pairs such as "prefers-color-scheme", "dark".
+func (b *tab) media(pairs ...string) {
+	b.t.Helper()
+	p := emulation.SetEmulatedMediaParams{}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		p.Features = append(p.Features, &emulation.MediaFeature{Name: pairs[i], Value: pairs[i+1]})
+	}
+	call(b, emulation.SetEmulatedMedia, p)
+}
+
+// cookie sets a cookie of the portal, as the display menu would.
+func (b *tab) cookie(name, value string) {
+	b.t.Helper()
+	call(b, network.SetCookie, network.SetCookieParams{Name: name, Value: value, URL: b.portal.url})
+}
+
+// keys types keys where the focus is; see package kb for those without a letter.
+func (b *tab) keys(keys string, modifiers ...chromedp.Modifier) {
+	b.t.Helper()
+	b.do(chromedp.KeyEvent(keys, chromedp.KeyModifiers(modifiers...)))
+}
+
+// picture is the whole page, as high as it is.
+func (b *tab) picture() ([]byte, error) {
+	ctx, cancel := b.limited()
+	defer cancel()
+	beyond := true
+	shot, err := chromedp.Call(ctx, page.CaptureScreenshot, page.CaptureScreenshotParams{CaptureBeyondViewport: &beyond})
+	return shot.Data, err
+}
+
+// eventually asks until there is no error, and fails with the last one.
+func (b *tab) eventually(what string, check func() error) {
+	b.t.Helper()
+	var err error
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(30 * time.Millisecond) {
+		if err = check(); err == nil {
+			return
+		}
+	}
+	b.t.Fatalf("waited in vain for %s: %v", what, err)
+}
+
+// title waits for the title of the window.
+func (b *tab) title(want string) {
+	b.t.Helper()
+	b.eventually("the title", func() error {
+		got, err := evaluate[string](b, `document.title`)
+		if err == nil && got != want {
+			return fmt.Errorf("it is %q, want %q", got, want)
+		}
+		return err
+	})
+}
+
+// address waits until the tab is at a path of the portal.
+func (b *tab) address(want string) {
+	b.t.Helper()
+	b.eventually("the address", func() error {
+		got, err := evaluate[string](b, `location.href`)
+		if err == nil && got != b.portal.url+want {
+			return fmt.Errorf("it is %q, want %q", got, want)
+		}
+		return err
+	})
+}
+
+// spoken collects what the live regions say from now on.
+func (b *tab) spoken() func() []string {
+	b.t.Helper()
+	value[bool](b, `(() => {
+		window.heard = []
+		for (const id of ['live-polite', 'live-assertive']) {
+			const region = document.getElementById(id)
+			new MutationObserver(() => { if (region.textContent) window.heard.push(region.textContent) }).observe(region, {childList: true, characterData: true, subtree: true})
+		}
+		return true
+	})()`)
+	return func() []string { return value[[]string](b, `window.heard`) }
+}
+
+// text decodes a JSON string of the protocol.
+func text(v []byte) string {
+	var s string
+	if json.Unmarshal(v, &s) != nil {
+		return string(v)
+	}
+	return s
+}
+
+var errNone = errors.New("there is none")
