@@ -73,36 +73,96 @@ type Options struct {
 // Get gives a reading not older than opts.MaxAge, loading it when there is none.
 // The error is load's. Trouble with Redis only costs the sharing.
 func Get[T any](ctx context.Context, c *Cache, key Key, opts Options, load func(context.Context) (T, error)) (Reading[T], error) {
-	if opts.MaxAge > 0 {
-		if r, ok := Peek[T](ctx, c, key); ok && c.now().Sub(r.At) <= opts.MaxAge {
-			return r, nil
-		}
+	if list, ok := peekAll[T](ctx, c, []Key{key}, opts.MaxAge); ok {
+		return list[0], nil
 	}
-	name := key.redisKey()
-	done := c.flight.DoChan(name, func() (any, error) {
-		// The load outlives a caller who goes away: others may wait for it.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), loadTimeout)
-		defer cancel()
+	return fly(ctx, c, key.redisKey(), func(ctx context.Context) (Reading[T], error) {
 		if opts.Fleet {
 			return fleetLoad(ctx, c, key, opts.MaxAge, load)
 		}
 		// Somebody else's load may have ended between our look and this one.
-		if opts.MaxAge > 0 {
-			if r, ok := Peek[T](ctx, c, key); ok && c.now().Sub(r.At) <= opts.MaxAge {
-				return r, nil
-			}
+		if list, ok := peekAll[T](ctx, c, []Key{key}, opts.MaxAge); ok {
+			return list[0], nil
 		}
 		return loadAndStore(ctx, c, key, load)
 	})
+}
+
+// GetAll is Get for values of one owner that one load brings together, in the
+// order of the keys; all such values of an owner have one type. Replicas do not
+// wait for each other.
+func GetAll[T any](ctx context.Context, c *Cache, keys []Key, maxAge time.Duration, load func(context.Context) ([]T, error)) ([]Reading[T], error) {
+	if list, ok := peekAll[T](ctx, c, keys, maxAge); ok {
+		return list, nil
+	}
+	for {
+		brought, err := fly(ctx, c, keys[0].allName(), func(ctx context.Context) (map[Key]Reading[T], error) {
+			list, ok := peekAll[T](ctx, c, keys, maxAge)
+			if !ok {
+				var err error
+				if list, err = loadAndStoreAll(ctx, c, keys, load); err != nil {
+					return nil, err
+				}
+			}
+			brought := map[Key]Reading[T]{}
+			for i, key := range keys {
+				brought[key] = list[i]
+			}
+			return brought, nil
+		})
+		if err != nil {
+			return nil, err
+		}
+		list := make([]Reading[T], 0, len(keys))
+		for _, key := range keys {
+			if r, ok := brought[key]; ok {
+				list = append(list, r)
+			}
+		}
+		if len(list) == len(keys) {
+			return list, nil
+		}
+		// It was somebody else's load, of fewer values.
+	}
+}
+
+// allName names a flight of GetAll.
+func (k Key) allName() string { return "all of " + k.Owner }
+
+// fly makes simultaneous calls of the same name into one.
+func fly[T any](ctx context.Context, c *Cache, name string, do func(context.Context) (T, error)) (T, error) {
+	done := c.flight.DoChan(name, func() (any, error) {
+		// The load outlives a caller who goes away: others may wait for it.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), loadTimeout)
+		defer cancel()
+		return do(ctx)
+	})
+	var none T
 	select {
 	case <-ctx.Done():
-		return Reading[T]{}, ctx.Err()
+		return none, ctx.Err()
 	case res := <-done:
 		if res.Err != nil {
-			return Reading[T]{}, res.Err
+			return none, res.Err
 		}
-		return res.Val.(Reading[T]), nil
+		return res.Val.(T), nil
 	}
+}
+
+// peekAll gives readings not older than maxAge, if all are there.
+func peekAll[T any](ctx context.Context, c *Cache, keys []Key, maxAge time.Duration) ([]Reading[T], bool) {
+	if maxAge <= 0 {
+		return nil, false
+	}
+	list := make([]Reading[T], len(keys))
+	for i, key := range keys {
+		r, ok := Peek[T](ctx, c, key)
+		if !ok || c.now().Sub(r.At) > maxAge {
+			return nil, false
+		}
+		list[i] = r
+	}
+	return list, true
 }
 
 // Peek gives the last known value, however old (at most an hour).
@@ -142,17 +202,23 @@ func Put[T any](ctx context.Context, c *Cache, key Key, value T) error {
 	if err != nil {
 		return err
 	}
-	c.flight.Forget(name)
+	c.forget(key)
 	if err := putScript.Run(ctx, c.redis, []string{name}, sealed, keep.Milliseconds()).Err(); err != nil {
 		return fmt.Errorf("keep %s: %w", key.Name, err)
 	}
 	return nil
 }
 
+// forget keeps those who ask from now on from getting what loads under way bring.
+func (c *Cache) forget(key Key) {
+	c.flight.Forget(key.redisKey())
+	c.flight.Forget(key.allName())
+}
+
 // Drop forgets a value, also the one that a load under way will bring.
 func (c *Cache) Drop(ctx context.Context, key Key) error {
 	name := key.redisKey()
-	c.flight.Forget(name)
+	c.forget(key)
 	_, err := c.redis.TxPipelined(ctx, func(p redis.Pipeliner) error {
 		p.HIncrBy(ctx, name, "g", 1)
 		p.HDel(ctx, name, "b")
@@ -174,44 +240,73 @@ func (c *Cache) sealed(name string, reading any) ([]byte, error) {
 }
 
 func loadAndStore[T any](ctx context.Context, c *Cache, key Key, load func(context.Context) (T, error)) (Reading[T], error) {
-	name := key.redisKey()
-	generation, err := c.redis.HGet(ctx, name, "g").Result()
-	if errors.Is(err, redis.Nil) {
-		generation = "0"
-	}
-	redisDown := err != nil && !errors.Is(err, redis.Nil)
-	value, err := load(ctx)
+	list, err := loadAndStoreAll(ctx, c, []Key{key}, func(ctx context.Context) ([]T, error) {
+		value, err := load(ctx)
+		return []T{value}, err
+	})
 	if err != nil {
 		return Reading[T]{}, err
 	}
-	r := Reading[T]{Value: value, At: c.now()}
-	if redisDown {
-		return r, nil
+	return list[0], nil
+}
+
+// loadAndStoreAll loads values and keeps each, unless something newer was put
+// while the load went on.
+func loadAndStoreAll[T any](ctx context.Context, c *Cache, keys []Key, load func(context.Context) ([]T, error)) ([]Reading[T], error) {
+	generations := make([]string, len(keys))
+	for i, key := range keys {
+		g, err := c.redis.HGet(ctx, key.redisKey(), "g").Result()
+		switch {
+		case errors.Is(err, redis.Nil):
+			g = "0"
+		case err != nil: // Redis is away: nothing can be kept
+			g = ""
+		}
+		generations[i] = g
 	}
-	sealed, err := c.sealed(name, r)
+	values, err := load(ctx)
 	if err != nil {
-		return Reading[T]{}, err
+		return nil, err
 	}
-	_ = storeScript.Run(ctx, c.redis, []string{name}, sealed, keep.Milliseconds(), generation).Err() // sharing is lost, the value is not
-	return r, nil
+	list := make([]Reading[T], len(keys))
+	for i, key := range keys {
+		name := key.redisKey()
+		list[i] = Reading[T]{Value: values[i], At: c.now()}
+		if generations[i] == "" {
+			continue
+		}
+		sealed, err := c.sealed(name, list[i])
+		if err != nil {
+			return nil, err
+		}
+		_ = storeScript.Run(ctx, c.redis, []string{name}, sealed, keep.Milliseconds(), generations[i]).Err() // sharing is lost, the value is not
+	}
+	return list, nil
 }
 
 // fleetLoad lets one replica load while the others wait for its result.
 func fleetLoad[T any](ctx context.Context, c *Cache, key Key, maxAge time.Duration, load func(context.Context) (T, error)) (Reading[T], error) {
 	lock := key.redisKey() + ":loading"
 	asked := c.now()
+	// Somebody may have loaded between the caller's look and ours.
+	loaded := func() (Reading[T], bool) {
+		r, ok := Peek[T](ctx, c, key)
+		return r, ok && (c.now().Sub(r.At) <= maxAge || !r.At.Before(asked))
+	}
 	for {
-		// Somebody may have loaded between our look and our lock.
-		if r, ok := Peek[T](ctx, c, key); ok && (c.now().Sub(r.At) <= maxAge || !r.At.Before(asked)) {
-			return r, nil
-		}
 		err := c.redis.SetArgs(ctx, lock, "1", redis.SetArgs{Mode: "NX", TTL: lease}).Err()
-		if err == nil {
+		switch {
+		case err == nil:
 			defer c.redis.Del(context.WithoutCancel(ctx), lock)
+			if r, ok := loaded(); ok {
+				return r, nil
+			}
+			return loadAndStore(ctx, c, key, load)
+		case !errors.Is(err, redis.Nil): // Redis is away: every replica for itself
 			return loadAndStore(ctx, c, key, load)
 		}
-		if !errors.Is(err, redis.Nil) { // Redis is away: every replica for itself
-			return loadAndStore(ctx, c, key, load)
+		if r, ok := loaded(); ok {
+			return r, nil
 		}
 		select {
 		case <-ctx.Done():

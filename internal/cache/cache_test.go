@@ -156,3 +156,72 @@ func TestFailures(t *testing.T) {
 		t.Errorf("a caller who went away got %v", err)
 	}
 }
+
+func TestGetAllLoadsOnceForEverybodyWhoAsksAtOnce(t *testing.T) {
+	t.Parallel()
+	_, _, replica := setup(t)
+	c := replica()
+	one, two := cache.Key{Owner: "p", Name: "one"}, cache.Key{Owner: "p", Name: "two"}
+	var loads atomic.Int32
+	hold := make(chan struct{})
+	load := func(keys []cache.Key) func(context.Context) ([]string, error) {
+		return func(context.Context) ([]string, error) {
+			loads.Add(1)
+			<-hold
+			names := make([]string, len(keys))
+			for i, k := range keys {
+				names[i] = k.Name
+			}
+			return names, nil
+		}
+	}
+	get := func(keys ...cache.Key) {
+		list, err := cache.GetAll(t.Context(), c, keys, time.Minute, load(keys))
+		if err != nil || len(list) != len(keys) || list[0].Value != keys[0].Name {
+			t.Errorf("got %v, %v for %v", list, err, keys)
+		}
+	}
+	var wg sync.WaitGroup
+	for range 5 {
+		wg.Go(func() { get(one, two) })
+		wg.Go(func() { get(two) })
+	}
+	time.Sleep(20 * time.Millisecond)
+	close(hold)
+	wg.Wait()
+	if got := loads.Load(); got > 2 { // a wish for one value first does not bring both
+		t.Errorf("there were %d loads", got)
+	}
+	get(one, two)
+	get(one)
+	if got := loads.Load(); got > 2 {
+		t.Errorf("what was just loaded was loaded again: %d loads", got)
+	}
+	if r, ok := cache.Peek[string](t.Context(), c, two); !ok || r.Value != "two" {
+		t.Errorf("kept %v, %v", r, ok)
+	}
+}
+
+func TestGetAllDoesNotGiveWhatAPutHasOvertaken(t *testing.T) {
+	t.Parallel()
+	_, _, replica := setup(t)
+	c := replica()
+	key := cache.Key{Owner: "p", Name: "one"}
+	begun, hold := make(chan struct{}), make(chan struct{})
+	go func() {
+		_, _ = cache.GetAll(context.Background(), c, []cache.Key{key}, 0, func(context.Context) ([]string, error) {
+			close(begun)
+			<-hold
+			return []string{"old"}, nil
+		})
+	}()
+	<-begun
+	if err := cache.Put(t.Context(), c, key, "new"); err != nil {
+		t.Fatal(err)
+	}
+	list, err := cache.GetAll(t.Context(), c, []cache.Key{key}, 0, func(context.Context) ([]string, error) { return []string{"fresh"}, nil })
+	if err != nil || list[0].Value != "fresh" {
+		t.Errorf("got %v, %v", list, err)
+	}
+	close(hold)
+}

@@ -197,31 +197,37 @@ func (s *Service) Queues(ctx context.Context, c access.Caller, subject Subject, 
 	if err := may(c, subject, access.ReadOwn); err != nil {
 		return nil, err
 	}
-	// Asked for together the two lists need fewer calls than one after the other;
-	// the cards of a page that want them at the same time share them.
-	both := func(ctx context.Context) ([]webex.AgentQueue, error) {
-		list, err, _ := s.lists.Do(subject.ID, func() (any, error) { return s.Webex.ListAgentQueues(ctx, subject.ID, webex.AllQueues) })
-		if err != nil {
-			return nil, err
+	var kinds []queueKind
+	var keys []cache.Key
+	for _, kind := range []queueKind{basic, customerAssist} {
+		if maxAge == 0 || !s.hadNone(ctx, subject, kind) {
+			kinds, keys = append(kinds, kind), append(keys, cacheKey(subject, s.queues[kind]))
 		}
-		return list.([]webex.AgentQueue), nil
 	}
-	wanted := slices.DeleteFunc([]queueKind{basic, customerAssist}, func(kind queueKind) bool { return maxAge > 0 && s.hadNone(ctx, subject, kind) })
+	if len(kinds) == 0 {
+		return nil, nil
+	}
+	// Asked for together the lists need fewer calls than one after the other.
+	readings, err := cache.GetAll(ctx, s.Cache, keys, maxAge, func(ctx context.Context) ([]Document, error) {
+		choice := webex.AllQueues
+		if len(kinds) == 1 {
+			choice = kinds[0].only()
+		}
+		list, err := s.Webex.ListAgentQueues(ctx, subject.ID, choice)
+		docs := make([]Document, len(kinds))
+		for i, kind := range kinds {
+			docs[i] = membershipDocument(list, kind)
+		}
+		return docs, err
+	})
+	if err != nil {
+		return nil, webex.Problem(err)
+	}
 	var lists [2][]Membership
 	g, gctx := errgroup.WithContext(ctx)
-	for i, kind := range wanted {
-		g.Go(func() error {
-			r, err := cache.Get(gctx, s.Cache, cacheKey(subject, s.queues[kind]), cache.Options{MaxAge: maxAge}, func(ctx context.Context) (Document, error) {
-				if len(wanted) == 1 {
-					return s.queues[kind].read(ctx, s.Webex, subject.ID)
-				}
-				list, err := both(ctx)
-				return membershipDocument(list, kind), err
-			})
-			if err != nil {
-				return err
-			}
-			lists[i], err = s.describe(gctx, subject, r.Value, kind)
+	for i, kind := range kinds {
+		g.Go(func() (err error) {
+			lists[i], err = s.describe(gctx, subject, readings[i].Value, kind)
 			return err
 		})
 	}

@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
-	"golang.org/x/sync/singleflight"
 
 	"patchbay/internal/access"
 	"patchbay/internal/audit"
@@ -58,7 +57,6 @@ type Service struct {
 	Deps
 	catalogue []*Setting
 	queues    map[queueKind]*Setting
-	lists     singleflight.Group // of the queues of a person, both kinds together
 }
 
 // New makes a Service.
