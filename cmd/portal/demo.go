@@ -54,13 +54,13 @@ func demo(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return fmt.Errorf("configure the demo: %w", err)
 	}
 	log := newLogger(c, stderr)
-	defer closing(log, "close the simulator", sim)
+	defer closing(log, sim)
 	// The banner says that nothing outlives the demo; the log need not.
 	db, err := redisdb.Open(ctx, "", slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
 	}
-	defer closing(log, "close Redis", db)
+	defer closing(log, db)
 	p, err := portal.New(portal.Options{Config: c, Redis: db, Log: log, Version: versionText(), Demo: true})
 	if err != nil {
 		return err

@@ -40,7 +40,7 @@ func serve(ctx context.Context, args []string, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	defer closing(log, "close Redis", db)
+	defer closing(log, db)
 	p, err := portal.New(portal.Options{Config: c, Redis: db, Log: log, Version: versionText()})
 	if err != nil {
 		return err
@@ -91,7 +91,7 @@ func checkAll(ctx context.Context, args []string, stdout, stderr io.Writer) erro
 		if err != nil {
 			return err
 		}
-		defer closing(silent, "close Redis", db)
+		defer closing(silent, db)
 		deps.Redis = db
 		sealer, err := seal.New(c.SealKeys()...)
 		if err != nil {
@@ -115,8 +115,8 @@ func checkAll(ctx context.Context, args []string, stdout, stderr io.Writer) erro
 	return nil
 }
 
-func closing(log *slog.Logger, what string, c io.Closer) {
+func closing(log *slog.Logger, c io.Closer) {
 	if err := c.Close(); err != nil {
-		log.Error("could not "+what, "error", err)
+		log.Error("something could not be closed", "what", fmt.Sprintf("%T", c), "error", err)
 	}
 }

@@ -75,9 +75,9 @@ func pageURL(page string) string {
 }
 
 // loading is a card that fetches itself.
-func loading(name, page string, rows int) templates.Card {
+func loading(name, page string) templates.Card {
 	c := cardBase(name, shown{page: page})
-	c.State, c.Rows = templates.Loading, rows
+	c.State = templates.Loading
 	return c
 }
 

@@ -66,7 +66,7 @@ func (s *Server) frame(r *http.Request, current, title string) templates.Frame {
 	for _, g := range navigation {
 		group := templates.NavGroup{Name: g.group}
 		for _, e := range g.entries {
-			if v.May(e.needs) {
+			if v.May(e.needs) && (e.needs != access.ReadOwn || v.calls()) {
 				group.Entries = append(group.Entries, templates.NavEntry{Page: e.page, URL: e.url, Current: e.page == current})
 			}
 			if e.page == current {

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/text/language"
 	"golang.org/x/text/language/display"
 
+	"patchbay/internal/access"
 	"patchbay/internal/i18n"
 	"patchbay/internal/problem"
 	"patchbay/internal/signin"
@@ -170,9 +171,15 @@ func (s *Server) inline(w http.ResponseWriter, r *http.Request) bool {
 	return err == nil && c.Value == "0"
 }
 
+// showHome is Home; administrators without a phone have theirs at Health.
 func (s *Server) showHome(w http.ResponseWriter, r *http.Request) error {
+	if v := visitorFrom(r.Context()); !v.calls() && v.May(access.Operate) {
+		http.Redirect(w, r, "/health", http.StatusSeeOther)
+		return nil
+	}
 	return s.showPage(w, r, "home")
 }
+
 func (s *Server) showCalls(w http.ResponseWriter, r *http.Request) error {
 	return s.showPage(w, r, "calls")
 }
@@ -203,7 +210,7 @@ func (s *Server) showPage(w http.ResponseWriter, r *http.Request, name string) e
 
 // shell is a page without the values of its cards.
 func (s *Server) shell(r *http.Request, f templates.Frame, name string) templ.Component {
-	load := func(card string) templates.Card { return loading(card, name, 0) }
+	load := func(card string) templates.Card { return loading(card, name) }
 	switch name {
 	case "calls":
 		return templates.CallsPage(f, templates.CallsCards{
@@ -241,16 +248,16 @@ func (s *Server) knownRightNow(r *http.Request, page string) templates.RightNow 
 	if path, ok := s.Settings.KnownRightNow(r.Context(), who.Caller, who.subject, knownFor); ok {
 		return rightNow(r, known("rightNow", page), path)
 	}
-	return templates.RightNow{Card: loading("rightNow", page, 0)}
+	return templates.RightNow{Card: loading("rightNow", page)}
 }
 
 // knownHome is Home before Webex was asked.
 func (s *Server) knownHome(r *http.Request) templates.HomeCards {
 	who := visitorFrom(r.Context())
 	c := templates.HomeCards{
-		Numbers: templates.Numbers{Card: loading("numbers", onHome, 0)}, RightNow: s.knownRightNow(r, onHome),
-		Quick: &templates.Quick{Card: loading("quick", onHome, 0)}, Queues: &templates.Queues{Card: loading("queues", onHome, 0)},
-		Phones: &templates.Phones{Card: loading("phones", onHome, 0)},
+		Numbers: templates.Numbers{Card: loading("numbers", onHome)}, RightNow: s.knownRightNow(r, onHome),
+		Quick: &templates.Quick{Card: loading("quick", onHome)}, Queues: &templates.Queues{Card: loading("queues", onHome)},
+		Phones: &templates.Phones{Card: loading("phones", onHome)},
 	}
 	if p, ok := s.Settings.KnownProfile(r.Context(), who.Caller, who.subject); ok {
 		c.Numbers.State, c.Numbers.Parts = templates.Ready, numberParts(r, p)

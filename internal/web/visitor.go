@@ -15,6 +15,10 @@ type visitor struct {
 	subject  selfservice.Subject
 }
 
+// calls reports whether the visitor has Webex Calling: only then are there calls,
+// queues and phones to show.
+func (v visitor) calls() bool { return v.identity.LocationID != "" }
+
 type visitorKey struct{}
 
 func visitorFrom(ctx context.Context) visitor {

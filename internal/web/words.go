@@ -3,6 +3,7 @@ package web
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 
 	"patchbay/internal/audit"
@@ -71,22 +72,40 @@ func sentenceText(rec selfservice.Record) i18n.Text {
 	if rec.Setting.Group == "queues" {
 		return queueSentence(rec)
 	}
-	switches := 0
-	var enabled selfservice.Change
-	for _, c := range rec.Changes {
-		if c.Path == "enabled" || strings.HasSuffix(c.Path, ".enabled") {
-			switches++
-			enabled = c
-		}
-	}
-	if switches != 1 {
+	i := mainSwitch(rec.Changes)
+	if i < 0 {
 		return i18n.NewText("history.sentence.changed", "Setting", rec.Setting.Title())
 	}
+	enabled := rec.Changes[i]
 	what := enabled.Title(rec.Setting.Name)
 	if on, _ := enabled.After.(bool); on {
 		return i18n.NewText("history.sentence.on", "What", what)
 	}
 	return i18n.NewText("history.sentence.off", "What", what)
+}
+
+// mainSwitch finds the one change that turns something on or off; -1 when there
+// is none, or several.
+func mainSwitch(changes []selfservice.Change) int {
+	found := -1
+	for i, c := range changes {
+		if c.Path != "enabled" && !strings.HasSuffix(c.Path, ".enabled") {
+			continue
+		}
+		if found >= 0 {
+			return -1
+		}
+		found = i
+	}
+	return found
+}
+
+// besides are the changes that the sentence does not tell.
+func besides(changes []selfservice.Change) []selfservice.Change {
+	if i := mainSwitch(changes); i >= 0 {
+		return slices.Delete(slices.Clone(changes), i, i+1)
+	}
+	return changes
 }
 
 func queueSentence(rec selfservice.Record) i18n.Text {
