@@ -403,6 +403,7 @@ func TestHostileProvider(t *testing.T) {
 		"429":                {just(status(429, "")), signin.ProviderUnavailable},
 		"500":                {just(status(500, "<html>amara.okafor@example.com")), signin.ProviderUnavailable},
 		"503":                {just(status(503, "")), signin.ProviderUnavailable},
+		"not found, as JSON": {just(status(404, `{"keys":[],"sub":"`+amaraSub+`"}`)), signin.ProviderNonsense},
 		"not found, as HTML": {just(status(404, "<html>amara.okafor@example.com")), signin.ProviderNonsense},
 	}
 	// What a fault means where it differs.
@@ -431,6 +432,9 @@ func TestHostileProvider(t *testing.T) {
 				v.wantFailure(err, want)
 				if got := problem.As(err).RetryAfter; (name == "429" || name == "503") && got != 7*time.Second {
 					t.Errorf("retry after %s", got)
+				}
+				if name == "huge" && !strings.Contains(v.log.String(), "larger than") {
+					t.Errorf("log: %s", v.log)
 				}
 				if calls := v.provider.called(token); calls != 1 {
 					t.Errorf("the code was sent %d times", calls)

@@ -139,6 +139,7 @@ func TestADiscoveryDocumentThatCannotBeUsed(t *testing.T) {
 		"without userinfo endpoint": {spoilDocument("userinfo_endpoint", nil), signin.ProviderNonsense},
 		"a script to go to":         {spoilDocument("authorization_endpoint", "javascript:alert(1)"), signin.ProviderNonsense},
 		"a path to go to":           {spoilDocument("authorization_endpoint", "/authorize"), signin.ProviderNonsense},
+		"no host to go to":          {spoilDocument("authorization_endpoint", "http:authorize"), signin.ProviderNonsense},
 		"a wrong type":              {spoilDocument("jwks_uri", 7), signin.ProviderNonsense},
 		"HTML":                      {instead(wellKnown, html), signin.ProviderNonsense},
 		"not there":                 {instead(wellKnown, status(404, "")), signin.ProviderNonsense},

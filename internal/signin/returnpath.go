@@ -43,9 +43,5 @@ func ReturnPath(wanted string) string {
 	if slices.Contains(signInPaths, "/"+segments[0]) {
 		return home
 	}
-	u, err := url.Parse(wanted)
-	if err != nil || u.Scheme != "" || u.Host != "" || u.User != nil || u.Opaque != "" {
-		return home
-	}
 	return wanted
 }

@@ -43,6 +43,7 @@ func TestReturnPath(t *testing.T) {
 		"a slash of another script":    "/\u2215evil.example",
 		"an encoded slash":             "/%2fevil.example",
 		"an encoded slash in capitals": "/%2F%2Fevil.example",
+		"an encoded slash later":       "/a%2fb",
 		"an encoded backslash":         "/%5cevil.example",
 		"encoded twice":                "/%252fevil.example",
 		"an encoded tab":               "/%09/evil.example",
