@@ -408,6 +408,7 @@ func TestHostileProvider(t *testing.T) {
 	}
 	// What a fault means where it differs.
 	different := map[string]signin.Reason{
+		token + " not found, as JSON": signin.CodeRefused,
 		token + " not found, as HTML": signin.CodeRefused,
 		jwks + " wrong type":          signin.TokenSignature, // go-oidc does not tell this from keys that do not fit
 	}

@@ -314,13 +314,13 @@ func TestABrowserThatGoesAwayIsNoFaultOfAnybody(t *testing.T) {
 			defer cancel()
 			if path == "" {
 				v.deps.UUID = func(string) (string, error) { cancel(); return "", ctx.Err() }
-				v.flow = signin.New(v.deps)
 			}
+			v.deps.HTTPClient = &http.Client{Timeout: time.Second} // keys are fetched on, for whoever comes next
+			v.flow = signin.New(v.deps)
 			v.provider.instead[path] = func(w http.ResponseWriter, r *http.Request) {
 				cancel()
 				hang(w, r)
 			}
-			v.deps.HTTPClient = &http.Client{Timeout: 5 * time.Second}
 			r := v.request("/authorize?" + v.callback.Encode()).WithContext(ctx)
 			_, err := v.flow.Finish(httptest.NewRecorder(), r)
 			var failure *signin.Failure
