@@ -160,6 +160,9 @@ func (f *Flow) report(ctx context.Context, failure *Failure) error {
 		return failure
 	}
 	attrs := []slog.Attr{slog.String("reason", string(failure.Reason)), slog.String("cause", failure.problem.Err.Error())}
+	if f.requestID != nil {
+		attrs = append(attrs, slog.String("request_id", f.requestID(ctx)))
+	}
 	if failure.personID != "" {
 		attrs = append(attrs, slog.String("person_id", failure.personID))
 	}

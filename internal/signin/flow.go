@@ -30,7 +30,7 @@ const discover = "read the discovery document"
 // maxHint bounds the login_hint that is passed on: an e-mail address.
 const maxHint = maxEmail
 
-// Deps is what a Flow needs. HTTPClient may be nil; IssuerURL and AllowedIssuers see below.
+// Deps is what a Flow needs. HTTPClient and RequestID may be nil; IssuerURL and AllowedIssuers see below.
 type Deps struct {
 	ClientID, ClientSecret string
 	RedirectURL            string // PORTAL_URL + "/authorize"
@@ -55,6 +55,9 @@ type Deps struct {
 	HTTPClient *http.Client
 	Now        func() time.Time
 	Log        *slog.Logger
+	// RequestID is the reference that the page shows, for the operator's line about a
+	// failed sign-in; nil leaves it out.
+	RequestID func(ctx context.Context) string
 }
 
 // Flow signs people in. It is safe for concurrent use.
@@ -72,6 +75,7 @@ type Flow struct {
 	http         *http.Client
 	now          func() time.Time
 	log          *slog.Logger
+	requestID    func(ctx context.Context) string
 }
 
 // New makes a Flow; it asks nobody anything.
@@ -83,7 +87,7 @@ func New(d Deps) *Flow {
 		portal:       strings.TrimSuffix(d.RedirectURL, "/authorize"),
 		attempts:     attempts{sealer: d.Sealer, secure: d.Secure},
 		people:       d.People, isAdmin: d.IsAdmin, uuid: d.UUID,
-		http: newClient(d.HTTPClient), now: d.Now, log: d.Log,
+		http: newClient(d.HTTPClient), now: d.Now, log: d.Log, requestID: d.RequestID,
 	}
 	if f.webex {
 		p := newProvider(f.http, oidc.ProviderConfig{

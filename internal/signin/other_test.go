@@ -289,13 +289,15 @@ func TestWhatWebexSaysAboutWaitingIsPassedOn(t *testing.T) {
 func TestTheOperatorLearnsWhoWasRefused(t *testing.T) {
 	t.Parallel()
 	v := newVisit(t)
+	v.deps.RequestID = func(context.Context) string { return "ref-1" }
+	v.flow = signin.New(v.deps)
 	v.people.people[0].LocationID = ""
 	v.goThere("/authenticate")
 	_, err := v.comeBack()
 	if failure := v.wantFailure(err, signin.NotCalling); !failure.OtherAccount {
 		t.Error("another account may help")
 	}
-	if !strings.Contains(v.log.String(), "person_id="+amaraSub) {
+	if !strings.Contains(v.log.String(), "request_id=ref-1 person_id="+amaraSub) {
 		t.Errorf("log: %s", v.log)
 	}
 	if got := problem.As(err).Public.Args["Email"]; got != "Amara.Okafor@Example.com" {
