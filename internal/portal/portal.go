@@ -99,7 +99,7 @@ func New(o Options) (*Portal, error) {
 		ClientID: c.ClientID, ClientSecret: c.ClientSecret.Reveal(), RedirectURL: c.URL.String() + "/authorize",
 		AuthURL: c.AuthURL, TokenURL: c.TokenURL, UserInfoURL: c.UserInfoURL, JWKSURL: c.JWKSURL,
 		IssuerURL: c.IssuerURL, AllowedIssuers: c.AllowedIssuers, Sealer: sealer, Secure: secure,
-		People: directory{settings}, IsAdmin: c.IsAdmin, UUID: webex.UUID, Now: now, Log: o.Log,
+		People: directory{settings}, IsAdmin: c.IsAdmin, UUID: webex.UUID, RequestID: web.RequestID, Now: now, Log: o.Log,
 	})
 	var server *web.Server
 	sessions := session.New(session.Deps{

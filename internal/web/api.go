@@ -82,7 +82,7 @@ func writeOptions(r *http.Request) (selfservice.WriteOptions, error) {
 		// A change that would silently stay for ever is worse than none.
 		return selfservice.WriteOptions{}, problem.New(problem.Malformed, "web.until")
 	}
-	return selfservice.WriteOptions{IfMatch: r.Header.Get("If-Match"), Reason: reason, RequestID: requestIDFrom(r.Context())}, nil
+	return selfservice.WriteOptions{IfMatch: r.Header.Get("If-Match"), Reason: reason, RequestID: RequestID(r.Context())}, nil
 }
 
 type meJSON struct {

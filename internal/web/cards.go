@@ -131,9 +131,9 @@ func (s *Server) fail(r *http.Request, c *templates.Card, err error) {
 // reference is what a person can tell the service desk.
 func reference(r *http.Request, p *problem.Error) string {
 	if p.TrackingID != "" {
-		return requestIDFrom(r.Context()) + " / " + p.TrackingID
+		return RequestID(r.Context()) + " / " + p.TrackingID
 	}
-	return requestIDFrom(r.Context())
+	return RequestID(r.Context())
 }
 
 // read reads a setting for a card. When Webex is down it gives the last known

@@ -86,7 +86,7 @@ func (s *Server) logProblem(r *http.Request, p *problem.Error) {
 	}
 	attrs := []slog.Attr{
 		slog.String("route", r.Method+" "+routeOf(r)), slog.Int("status", p.Code.Status()), slog.String("problem", p.Public.Key),
-		slog.String("request_id", requestIDFrom(r.Context())),
+		slog.String("request_id", RequestID(r.Context())),
 	}
 	if p.TrackingID != "" {
 		attrs = append(attrs, slog.String("tracking_id", p.TrackingID))
@@ -101,7 +101,7 @@ func (s *Server) writeProblem(w http.ResponseWriter, r *http.Request, p *problem
 	l := i18n.FromContext(r.Context())
 	body := problemJSON{
 		Type: "about:blank", Title: http.StatusText(p.Code.Status()), Status: p.Code.Status(), Detail: l.Say(p.Public),
-		TrackingID: p.TrackingID, RequestID: requestIDFrom(r.Context()),
+		TrackingID: p.TrackingID, RequestID: RequestID(r.Context()),
 	}
 	var both *conflict
 	if errors.As(err, &both) {

@@ -112,7 +112,7 @@ func (s *Server) saveSetting(w http.ResponseWriter, r *http.Request) error {
 	}
 	who := visitorFrom(r.Context())
 	written, err := s.Settings.Write(r.Context(), who.Caller, who.subject, name, f.wish, selfservice.WriteOptions{
-		IfMatch: f.etag, Fields: f.fields, RequestID: requestIDFrom(r.Context()),
+		IfMatch: f.etag, Fields: f.fields, RequestID: RequestID(r.Context()),
 	})
 	if len(f.fields) == 1 {
 		v.onItem = f.fields[0]
@@ -308,7 +308,7 @@ func (s *Server) undo(w http.ResponseWriter, r *http.Request) error {
 	}
 	who := visitorFrom(r.Context())
 	record := param(r, "record")
-	written, err := s.Settings.Undo(r.Context(), who.Caller, who.subject, record, selfservice.WriteOptions{RequestID: requestIDFrom(r.Context())})
+	written, err := s.Settings.Undo(r.Context(), who.Caller, who.subject, record, selfservice.WriteOptions{RequestID: RequestID(r.Context())})
 	v := shown{page: f.page, age: afterChange}
 	if f.card == "history" {
 		v.row = record
@@ -349,7 +349,7 @@ func (s *Server) setJoined(w http.ResponseWriter, r *http.Request, ids []string)
 	joined := f.values.Get("joined") == "true"
 	who := visitorFrom(r.Context())
 	written, err := s.Settings.SetJoined(r.Context(), who.Caller, who.subject, ids, joined, selfservice.JoinOptions{
-		WriteOptions: selfservice.WriteOptions{RequestID: requestIDFrom(r.Context())}, WarnLast: f.values.Get("anyway") != "true",
+		WriteOptions: selfservice.WriteOptions{RequestID: RequestID(r.Context())}, WarnLast: f.values.Get("anyway") != "true",
 	})
 	v := shown{page: f.page, age: afterChange}
 	if len(ids) == 1 {

@@ -54,7 +54,8 @@ func (s *Server) requestID(next http.Handler) http.Handler {
 	})
 }
 
-func requestIDFrom(ctx context.Context) string {
+// RequestID is the name of the request that ctx belongs to; "" outside of one.
+func RequestID(ctx context.Context) string {
 	id, _ := ctx.Value(requestIDKey{}).(string)
 	return id
 }
@@ -72,7 +73,7 @@ func (s *Server) observe(next http.Handler) http.Handler {
 		}
 		s.answers.WithLabelValues(string(kindOf(r)), strconv.Itoa(status/100)+"xx").Inc()
 		s.Log.DebugContext(r.Context(), "request", "method", r.Method, "route", routeOf(r), "status", status,
-			"bytes", ww.BytesWritten(), "duration_ms", time.Since(begun).Milliseconds(), "request_id", requestIDFrom(r.Context()))
+			"bytes", ww.BytesWritten(), "duration_ms", time.Since(begun).Milliseconds(), "request_id", RequestID(r.Context()))
 	})
 }
 
@@ -95,7 +96,7 @@ func (s *Server) recoverPanics(next http.Handler) http.Handler {
 			if v == http.ErrAbortHandler { //nolint:errorlint // the value itself is panicked with
 				panic(v)
 			}
-			s.Log.ErrorContext(r.Context(), "panic", "value", fmt.Sprintf("%T", v), "stack", string(debug.Stack()), "request_id", requestIDFrom(r.Context()))
+			s.Log.ErrorContext(r.Context(), "panic", "value", fmt.Sprintf("%T", v), "stack", string(debug.Stack()), "request_id", RequestID(r.Context()))
 			s.renderError(w, r, page, fmt.Errorf("panic: %T", v))
 		}()
 		next.ServeHTTP(w, r)

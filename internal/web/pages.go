@@ -93,7 +93,7 @@ func (s *Server) finishSignIn(w http.ResponseWriter, r *http.Request) error {
 	if err := s.Sessions.SignIn(r.Context(), result.Identity); err != nil {
 		return err
 	}
-	s.Log.InfoContext(r.Context(), "signed in", "request_id", requestIDFrom(r.Context()))
+	s.Log.InfoContext(r.Context(), "signed in", "request_id", RequestID(r.Context()))
 	http.Redirect(w, r, result.ReturnTo, http.StatusSeeOther)
 	return nil
 }
