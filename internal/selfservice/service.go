@@ -121,7 +121,7 @@ func (s *Service) Settings(ctx context.Context, c access.Caller, subject Subject
 	list := make([]Reading, 0, len(s.catalogue))
 	for _, setting := range s.catalogue {
 		r := Reading{Setting: setting}
-		r.Writable, r.Locked = s.writable(ctx, c, subject, setting)
+		r.Writable, r.Locked, _ = s.writable(ctx, c, subject, setting)
 		list = append(list, r)
 	}
 	return list, nil
@@ -150,7 +150,7 @@ func (s *Service) read(ctx context.Context, c access.Caller, subject Subject, se
 	}
 	region := s.Region(ctx, subject)
 	r := Reading{Setting: setting, Document: got.Value, At: got.At, ETag: setting.etag(got.Value, region), region: region}
-	r.Writable, r.Locked = s.writable(ctx, c, subject, setting)
+	r.Writable, r.Locked, _ = s.writable(ctx, c, subject, setting)
 	return r, nil
 }
 
@@ -213,25 +213,26 @@ func (s *Service) readProblem(ctx context.Context, subject Subject, setting *Set
 
 // writable says whether the caller may change the setting, and why not. The
 // service app could change what the organization hides from its people, so the
-// portal honours the policy itself (AUTH.md, 2.6), and fails closed.
-func (s *Service) writable(ctx context.Context, c access.Caller, subject Subject, setting *Setting) (bool, i18n.Text) {
+// portal honours the policy itself (AUTH.md, 2.6), and fails closed: the error is
+// that of a policy that cannot be read.
+func (s *Service) writable(ctx context.Context, c access.Caller, subject Subject, setting *Setting) (bool, i18n.Text, error) {
 	switch {
 	case !setting.Writable():
-		return false, i18n.NewText("setting.locked.elsewhere")
+		return false, i18n.NewText("setting.locked.elsewhere"), nil
 	case may(c, subject, access.ChangeOwn) != nil:
-		return false, i18n.NewText("setting.locked.notYours")
+		return false, i18n.NewText("setting.locked.notYours"), nil
 	case setting.FeatureKey == "":
-		return true, i18n.Text{}
+		return true, i18n.Text{}, nil
 	}
 	policy, err := s.policy(ctx, subject)
 	switch {
 	case err != nil:
 		s.Log.WarnContext(ctx, "the feature-access policy of a person cannot be read; the setting stays locked", "setting", setting.Name, "error", err)
-		return false, i18n.NewText("setting.locked.unknown")
+		return false, i18n.NewText("setting.locked.unknown"), err
 	case !policy.Allows(setting.FeatureKey):
-		return false, i18n.NewText("setting.locked.organization")
+		return false, i18n.NewText("setting.locked.organization"), nil
 	}
-	return true, i18n.Text{}
+	return true, i18n.Text{}, nil
 }
 
 func (s *Service) policy(ctx context.Context, subject Subject) (webex.FeatureAccess, error) {
@@ -307,7 +308,11 @@ func (s *Service) mayWrite(ctx context.Context, c access.Caller, subject Subject
 	if err := may(c, subject, access.ChangeOwn); err != nil {
 		return err
 	}
-	if ok, why := s.writable(ctx, c, subject, setting); !ok {
+	ok, why, err := s.writable(ctx, c, subject, setting)
+	switch {
+	case err != nil:
+		return webex.Problem(err)
+	case !ok:
 		return &problem.Error{Code: problem.Forbidden, Public: why}
 	}
 	return nil

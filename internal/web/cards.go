@@ -24,6 +24,9 @@ const (
 	// afterChange is how old the other readings may be when a card is shown again
 	// after a change: only what was changed is new, so Webex need not be asked.
 	afterChange = 10 * time.Minute
+	// lastKnownFor is how old the last known values may be that a card shows while
+	// Webex is down: as old as the cache keeps them.
+	lastKnownFor = time.Hour
 	// staleAfter is from when on a card says how old its values are (ux.md, 5).
 	staleAfter = 5 * time.Minute
 )
@@ -144,7 +147,7 @@ func (s *Server) read(r *http.Request, name string, v shown, c *templates.Card) 
 	if err != nil && s.down(err) {
 		if last, ok := s.Settings.LastKnown(r.Context(), who.Caller, who.subject, name); ok {
 			if c.Note.Kind == templates.NoNote {
-				c.Note = templates.Note{Kind: templates.Notice, Text: tr(r, "card.lastKnown")}
+				c.Note = lastKnownNote(r)
 			}
 			c.AsOf = s.clock(r, last.At)
 			last.Writable = true // the form stays; saving it says that Webex is away
@@ -155,6 +158,11 @@ func (s *Server) read(r *http.Request, name string, v shown, c *templates.Card) 
 		c.AsOf = s.clock(r, reading.At)
 	}
 	return reading, err
+}
+
+// lastKnownNote says that Webex is away, on a card that shows what was known.
+func lastKnownNote(r *http.Request) templates.Note {
+	return templates.Note{Kind: templates.Notice, Text: tr(r, "card.lastKnown")}
 }
 
 // down reports whether Webex as a whole does not answer, not only to this call.
@@ -173,10 +181,14 @@ func (s *Server) rightNowCard(r *http.Request, v shown) templates.RightNow {
 		if selfservice.IsUnlicensed(err) {
 			return templates.RightNow{Card: c, Sentence: []templates.Segment{{Text: tr(r, "now.unlicensed")}}}
 		}
-		s.fail(r, &c, err)
-		return templates.RightNow{Card: c}
+		known, ok := s.Settings.KnownRightNow(r.Context(), who.Caller, who.subject, lastKnownFor)
+		if !ok || !s.down(err) {
+			s.fail(r, &c, err)
+			return templates.RightNow{Card: c}
+		}
+		path, c.Note = known, lastKnownNote(r)
 	}
-	if s.Now().Sub(path.At) > staleAfter {
+	if c.Note.Kind != templates.NoNote || s.Now().Sub(path.At) > staleAfter {
 		c.AsOf = s.clock(r, path.At)
 	}
 	return rightNow(r, c, path)
@@ -187,8 +199,12 @@ func (s *Server) numbersCard(r *http.Request, v shown) templates.Numbers {
 	who := visitorFrom(r.Context())
 	p, err := s.Settings.Profile(r.Context(), who.Caller, who.subject)
 	if err != nil {
-		s.fail(r, &n.Card, err)
-		return n
+		known, ok := s.Settings.KnownProfile(r.Context(), who.Caller, who.subject)
+		if !ok || !s.down(err) {
+			s.fail(r, &n.Card, err)
+			return n
+		}
+		p = known
 	}
 	n.Parts = numberParts(r, p)
 	return n
@@ -280,7 +296,7 @@ func (s *Server) queuesCard(r *http.Request, v shown) templates.Queues {
 	if err != nil {
 		if known, ok := s.Settings.KnownQueues(r.Context(), who.Caller, who.subject); ok && s.down(err) {
 			queues = known
-			q.Note = templates.Note{Kind: templates.Notice, Text: tr(r, "card.lastKnown")}
+			q.Note = lastKnownNote(r)
 		} else {
 			s.fail(r, &q.Card, err)
 			return q
@@ -367,8 +383,12 @@ func (s *Server) phonesCard(r *http.Request, v shown) templates.Phones {
 	}
 	devices, err := read(r.Context(), who.Caller, who.subject)
 	if err != nil {
-		s.fail(r, &p.Card, err)
-		return p
+		known, ok := s.Settings.LastKnownDevices(r.Context(), who.Caller, who.subject)
+		if !ok || !s.down(err) {
+			s.fail(r, &p.Card, err)
+			return p
+		}
+		devices.Value, p.Note = known, lastKnownNote(r)
 	}
 	for _, d := range devices.Value {
 		p.Rows = append(p.Rows, phoneRow(r, s, d))
