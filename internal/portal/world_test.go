@@ -377,12 +377,17 @@ func (b *browser) view(path string) (page answer, cards map[string]answer) {
 // all asks for several parts of a page at the same time.
 func (b *browser) all(paths []string) map[string]answer {
 	b.t.Helper()
+	return atOnce(paths, b.partial)
+}
+
+// atOnce does something for several paths at the same time.
+func atOnce(paths []string, do func(path string) answer) map[string]answer {
 	var mu sync.Mutex
 	var wg sync.WaitGroup
 	answers := map[string]answer{}
 	for _, path := range paths {
 		wg.Go(func() {
-			a := b.partial(path)
+			a := do(path)
 			mu.Lock()
 			defer mu.Unlock()
 			answers[path] = a
