@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/go-chi/chi/v5"
+	"github.com/go-chi/chi/v5/middleware"
 	"github.com/go-chi/httprate"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
@@ -21,6 +22,9 @@ import (
 	"patchbay/internal/signin"
 	"patchbay/internal/webex"
 )
+
+// compression is gzip's middle way between size and time.
+const compression = 5
 
 // Deps are what a Server needs.
 type Deps struct {
@@ -68,7 +72,9 @@ func New(d Deps) *Server {
 // Handler is the whole site.
 func (s *Server) Handler() http.Handler {
 	mux := chi.NewRouter()
-	mux.Use(s.requestID, s.observe, s.recoverPanics, s.secure, s.language, s.refuseCrossSite)
+	mux.Use(s.requestID, s.observe, s.recoverPanics, s.secure, s.language, s.refuseCrossSite, middleware.GetHead,
+		// Pages hold no secret beside words of the visitor's own, so compressing them gives nothing away.
+		middleware.Compress(compression, "text/html", "application/json", "application/problem+json"))
 	for _, r := range s.routes() {
 		mux.Method(r.method, r.pattern, s.guard(r))
 	}
