@@ -111,6 +111,8 @@ func TestPagesAreAccessible(t *testing.T) {
 		"no permission":                {eva, "/health", nil},
 		"not found":                    {eva, "/nothing", nil},
 		"the API page":                 {eva, "/api/docs", nil},
+		"help":                         {eva, "/help", nil},
+		"help, signed out":             {"", "/help", nil},
 		"a wrong number": {eva, "/calls", func(b *tab) {
 			card := b.card("Forward all calls")
 			card.by("checkbox", "Send every call somewhere else").click()

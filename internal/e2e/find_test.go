@@ -46,7 +46,7 @@ func (p place) String() string {
 }
 
 func (s step) matches(n *accessibility.Node) bool {
-	if n.Ignored || n.BackendDOMNodeID == 0 {
+	if n.Ignored || n.BackendDOMNodeID == 0 || roleOf(n) != s.role {
 		return false
 	}
 	name := nameOf(n)
@@ -56,6 +56,13 @@ func (s step) matches(n *accessibility.Node) bool {
 	return name == s.name
 }
 
+func roleOf(n *accessibility.Node) string {
+	if n.Role == nil {
+		return ""
+	}
+	return text(n.Role.Value)
+}
+
 func nameOf(n *accessibility.Node) string {
 	if n.Name == nil {
 		return ""
@@ -63,24 +70,65 @@ func nameOf(n *accessibility.Node) string {
 	return strings.Join(strings.Fields(text(n.Name.Value)), " ")
 }
 
-// nodes lists everything that matches, now.
-func (p place) nodes() ([]*accessibility.Node, error) {
-	ctx, cancel := p.tab.limited()
+// tree is the accessibility tree of a page at one moment. It is asked for as a
+// whole: a browser that is asked about one node while it leaves the page crashes.
+type tree struct {
+	nodes []*accessibility.Node
+	byID  map[accessibility.NodeID]*accessibility.Node
+}
+
+func (b *tab) tree() (tree, error) {
+	ctx, cancel := b.brief()
 	defer cancel()
-	document, err := chromedp.Run(ctx, chromedp.Evaluate[*runtime.RemoteObject](`document`))
-	if err != nil {
-		return nil, err
+	answer, err := chromedp.Call(ctx, accessibility.GetFullAXTree, accessibility.GetFullAXTreeParams{})
+	t := tree{answer.Nodes, map[accessibility.NodeID]*accessibility.Node{}}
+	for _, n := range answer.Nodes {
+		t.byID[n.NodeID] = n
 	}
-	query := accessibility.QueryAXTreeParams{ObjectID: document.ObjectID}
-	var found []*accessibility.Node
-	for i, s := range p.steps {
-		query.Role = s.role
-		answer, err := chromedp.Call(ctx, accessibility.QueryAXTree, query)
-		if err != nil {
-			return nil, err
+	return t, err
+}
+
+// below lists what is inside a node, in the order in which it is read; inside nil
+// is everything.
+func (t tree) below(n *accessibility.Node) []*accessibility.Node {
+	var list []*accessibility.Node
+	var walk func(n *accessibility.Node)
+	walk = func(n *accessibility.Node) {
+		for _, id := range n.ChildIDs {
+			if child := t.byID[id]; child != nil {
+				list = append(list, child)
+				walk(child)
+			}
 		}
+	}
+	if n == nil {
+		if len(t.nodes) == 0 {
+			return nil
+		}
+		n, list = t.nodes[0], t.nodes[:1:1]
+	}
+	walk(n)
+	return list
+}
+
+// text is what a screen reader reads in a node, on one line.
+func (t tree) text(n *accessibility.Node) string {
+	var parts []string
+	for _, n := range t.below(n) {
+		if name := nameOf(n); roleOf(n) == "StaticText" && !n.Ignored && name != "" {
+			parts = append(parts, name)
+		}
+	}
+	return strings.Join(parts, " ")
+}
+
+// find lists everything that matches in a tree.
+func (p place) find(t tree) ([]*accessibility.Node, error) {
+	var found []*accessibility.Node
+	var inside *accessibility.Node
+	for i, s := range p.steps {
 		found = nil
-		for _, n := range answer.Nodes {
+		for _, n := range t.below(inside) {
 			if s.matches(n) {
 				found = append(found, n)
 			}
@@ -91,15 +139,28 @@ func (p place) nodes() ([]*accessibility.Node, error) {
 		if len(found) != 1 {
 			return nil, fmt.Errorf("there are %d of %s", len(found), place{p.tab, p.steps[:i+1]})
 		}
-		query = accessibility.QueryAXTreeParams{BackendNodeID: found[0].BackendDOMNodeID}
+		inside = found[0]
 	}
 	return found, nil
+}
+
+// nodes lists everything that matches, now.
+func (p place) nodes() ([]*accessibility.Node, error) {
+	t, err := p.tab.tree()
+	if err != nil {
+		return nil, err
+	}
+	return p.find(t)
 }
 
 // node is the one that matches; several are an error, because nobody could say
 // which is meant.
 func (p place) node() (*accessibility.Node, error) {
 	found, err := p.nodes()
+	return only(found, err)
+}
+
+func only(found []*accessibility.Node, err error) (*accessibility.Node, error) {
 	switch {
 	case err != nil:
 		return nil, err
@@ -199,14 +260,17 @@ func (p place) says(want string) {
 	})
 }
 
-// text is its visible text on one line.
+// text is what a screen reader reads there, on one line.
 func (p place) text() (string, error) {
-	n, err := p.node()
+	t, err := p.tab.tree()
 	if err != nil {
 		return "", err
 	}
-	s, err := on[string](p.tab, n.BackendDOMNodeID, `function() { return this.innerText }`)
-	return strings.Join(strings.Fields(s), " "), err
+	n, err := only(p.find(t))
+	if err != nil {
+		return "", err
+	}
+	return t.text(n), nil
 }
 
 // content is the value of a field.
@@ -222,7 +286,7 @@ func (p place) content() string {
 // on runs a function with a node as this.
 func on[T any](b *tab, node cdp.BackendNodeID, function string, args ...any) (T, error) {
 	var zero T
-	ctx, cancel := b.limited()
+	ctx, cancel := b.brief()
 	defer cancel()
 	resolved, err := chromedp.Call(ctx, dom.ResolveNode, dom.ResolveNodeParams{BackendNodeID: node})
 	if err != nil {
@@ -242,7 +306,7 @@ func (p place) tryClick() error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := p.tab.limited()
+	ctx, cancel := p.tab.brief()
 	defer cancel()
 	return chromedp.Do(ctx, chromedp.MouseClickXY(x, y))
 }
@@ -253,7 +317,7 @@ func (p place) middle() (x, y float64, err error) {
 	if err != nil {
 		return 0, 0, err
 	}
-	ctx, cancel := p.tab.limited()
+	ctx, cancel := p.tab.brief()
 	defer cancel()
 	if _, err := chromedp.Call(ctx, dom.ScrollIntoViewIfNeeded, dom.ScrollIntoViewIfNeededParams{BackendNodeID: n.BackendDOMNodeID}); err != nil {
 		return 0, 0, err

@@ -287,7 +287,7 @@ func TestHistoryShowsAndUndoesChanges(t *testing.T) {
 	history := b.card("Your changes")
 	history.says("Forward when busy: turned on")
 	history.says("· you")
-	history.says("before: nothing → after: 1000")
+	history.says("before: nothing after: 1000")
 	if was == true {
 		history.says("Call waiting: turned on")
 	} else {

@@ -33,6 +33,7 @@ const tabsAtOnce = 3
 var (
 	binary  string          // the portal
 	browser context.Context // a running browser without a page of interest
+	plain   context.Context // another, which runs no scripts
 	shared  *portal
 )
 
@@ -58,8 +59,12 @@ func run(m *testing.M) (code int, err error) {
 	if binary, err = build(dir); err != nil {
 		return 1, err
 	}
-	stop, err := startBrowser(filepath.Join(dir, "profile"))
-	if err != nil {
+	var stop func()
+	if browser, stop, err = startBrowser(filepath.Join(dir, "profile")); err != nil {
+		return 1, err
+	}
+	defer stop()
+	if plain, stop, err = startBrowser(filepath.Join(dir, "plain"), chromedp.Flag("blink-settings", "scriptEnabled=false")); err != nil {
 		return 1, err
 	}
 	defer stop()
@@ -86,12 +91,12 @@ func build(dir string) (string, error) {
 }
 
 // startBrowser starts Chromium. Tests open tabs in it, each with cookies of its own.
-func startBrowser(profile string) (stop func(), err error) {
+func startBrowser(profile string, more ...chromedp.ExecAllocatorOption) (ctx context.Context, stop func(), err error) {
 	path, err := findBrowser()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	allocator, cancel := chromedp.NewExecAllocator(context.Background(),
+	allocator, cancel := chromedp.NewExecAllocator(context.Background(), append(more,
 		chromedp.ExecPath(path), chromedp.UserDataDir(profile), chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun,
 		chromedp.NoDefaultBrowserCheck, chromedp.WindowSize(1280, 900),
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true),
@@ -101,14 +106,13 @@ func startBrowser(profile string) (stop func(), err error) {
 		chromedp.Flag("disable-background-timer-throttling", true), chromedp.Flag("disable-backgrounding-occluded-windows", true),
 		chromedp.Flag("disable-renderer-backgrounding", true), chromedp.Flag("disable-popup-blocking", true),
 		chromedp.Flag("force-color-profile", "srgb"), chromedp.Flag("hide-scrollbars", true),
-	)
+	)...)
 	ctx, cancelBrowser := chromedp.NewContext(allocator)
 	if err := chromedp.Do(ctx); err != nil {
 		cancel()
-		return nil, fmt.Errorf("start %s: %w", path, err)
+		return nil, nil, fmt.Errorf("start %s: %w", path, err)
 	}
-	browser = ctx
-	return func() { cancelBrowser(); cancel() }, nil
+	return ctx, func() { cancelBrowser(); cancel() }, nil
 }
 
 func findBrowser() (string, error) {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/inspector"
 	cdplog "github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/page"
@@ -40,15 +41,22 @@ var freeTabs = make(chan struct{}, tabsAtOnce)
 // complaint in the browser's console fails it.
 func newTab(t *testing.T, p *portal) *tab {
 	t.Helper()
-	freeTabs <- struct{}{}
-	t.Cleanup(func() { <-freeTabs })
-	return openTab(t, p, chromedp.WithNewBrowserContext())
+	return openTab(t, p, browser, chromedp.WithNewBrowserContext())
 }
 
-func openTab(t *testing.T, p *portal, opts ...chromedp.ContextOption) *tab {
+// newPlainTab is newTab in a browser that runs no scripts; value and settled,
+// which are scripts, do not work in it.
+func newPlainTab(t *testing.T, p *portal) *tab {
 	t.Helper()
+	return openTab(t, p, plain, chromedp.WithNewBrowserContext())
+}
+
+func openTab(t *testing.T, p *portal, where context.Context, opts ...chromedp.ContextOption) *tab {
+	t.Helper()
+	freeTabs <- struct{}{}
+	t.Cleanup(func() { <-freeTabs })
 	b := &tab{t: t, portal: p}
-	ctx, cancel := chromedp.NewContext(browser, append(opts, chromedp.WithListener(b.hear))...)
+	ctx, cancel := chromedp.NewContext(where, append(opts, chromedp.WithListener(b.hear))...)
 	b.ctx = ctx
 	t.Cleanup(func() {
 		b.report()
@@ -89,6 +97,8 @@ func (b *tab) hear(event any) {
 		}
 	case *network.EventRequestWillBeSent:
 		b.requests = append(b.requests, e)
+	case *inspector.EventTargetCrashed:
+		b.complaints = append(b.complaints, "the page has crashed")
 	case *page.EventJavascriptDialogOpening:
 		b.dialogs = append(b.dialogs, e.Type)
 	}
@@ -106,8 +116,9 @@ func (b *tab) report() {
 		return
 	}
 	where := filepath.Join(artifacts(b.t, "failures"), strings.NewReplacer("/", "_", " ", "_").Replace(b.t.Name())+".png")
-	text, _ := evaluate[string](b, `location.href + "\n" + document.title + "\n" + document.body.innerText`)
-	b.t.Logf("picture: %s, page:\n%s", where, text)
+	at, _ := b.where()
+	words, _ := b.by("RootWebArea", "*").text()
+	b.t.Logf("picture: %s, page: %+v\n%s", where, at, words)
 	if png, err := b.picture(); err == nil {
 		_ = os.WriteFile(where, png, 0o600) // the failure is reported anyway
 	}
@@ -116,6 +127,12 @@ func (b *tab) report() {
 // limited bounds one call to the browser.
 func (b *tab) limited() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(b.ctx, patience)
+}
+
+// brief bounds a call that is made again when it fails: the browser never answers
+// a question about a page that it is just leaving.
+func (b *tab) brief() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(b.ctx, patience/10)
 }
 
 // call sends a command to the browser and fails the test when it is refused.
@@ -132,7 +149,7 @@ func call[P, R any](b *tab, command cdp.Command[P, R], params P) R {
 
 // evaluate runs a script in the page: for what no person could see or do.
 func evaluate[T any](b *tab, script string) (T, error) {
-	ctx, cancel := b.limited()
+	ctx, cancel := b.brief()
 	defer cancel()
 	return chromedp.Run(ctx, chromedp.Evaluate[T](script, chromedp.EvalAwaitPromise))
 }
@@ -140,7 +157,9 @@ func evaluate[T any](b *tab, script string) (T, error) {
 // value is evaluate for tests that cannot go on without it.
 func value[T any](b *tab, script string) T {
 	b.t.Helper()
-	v, err := evaluate[T](b, script)
+	ctx, cancel := b.limited()
+	defer cancel()
+	v, err := chromedp.Run(ctx, chromedp.Evaluate[T](script, chromedp.EvalAwaitPromise))
 	if err != nil {
 		b.t.Fatalf("evaluate %s: %v", script, err)
 	}
@@ -233,7 +252,7 @@ func (b *tab) picture() ([]byte, error) {
 func (b *tab) eventually(what string, check func() error) {
 	b.t.Helper()
 	var err error
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(30 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		if err = check(); err == nil {
 			return
 		}
@@ -245,9 +264,9 @@ func (b *tab) eventually(what string, check func() error) {
 func (b *tab) title(want string) {
 	b.t.Helper()
 	b.eventually("the title", func() error {
-		got, err := evaluate[string](b, `document.title`)
-		if err == nil && got != want {
-			return fmt.Errorf("it is %q, want %q", got, want)
+		at, err := b.where()
+		if err == nil && at.Title != want {
+			return fmt.Errorf("it is %q, want %q", at.Title, want)
 		}
 		return err
 	})
@@ -257,12 +276,23 @@ func (b *tab) title(want string) {
 func (b *tab) address(want string) {
 	b.t.Helper()
 	b.eventually("the address", func() error {
-		got, err := evaluate[string](b, `location.href`)
-		if err == nil && got != b.portal.url+want {
-			return fmt.Errorf("it is %q, want %q", got, want)
+		at, err := b.where()
+		if err == nil && at.URL != b.portal.url+want {
+			return fmt.Errorf("it is %q, want %q", at.URL, want)
 		}
 		return err
 	})
+}
+
+// where is the page that the browser shows.
+func (b *tab) where() (*page.NavigationEntry, error) {
+	ctx, cancel := b.brief()
+	defer cancel()
+	history, err := chromedp.Call(ctx, page.GetNavigationHistory, cdp.Empty{})
+	if err != nil {
+		return nil, err
+	}
+	return history.Entries[history.CurrentIndex], nil
 }
 
 // spoken collects what the live regions say from now on.
