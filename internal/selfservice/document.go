@@ -102,6 +102,24 @@ func (d Document) Set(path string, value any) {
 	m[parts[len(parts)-1]] = value
 }
 
+// withoutUnset is the document without the destinations that were taken away:
+// Webex answers none for them (NOTES.md, section 6).
+func (d Document) withoutUnset(changes []Change) Document {
+	c := d.clone()
+	for _, change := range changes {
+		if change.Kind != Destination || !isUnset(change.After) {
+			continue
+		}
+		object := map[string]any(c)
+		parts := strings.Split(change.Path, ".")
+		for _, part := range parts[:len(parts)-1] {
+			object, _ = object[part].(map[string]any)
+		}
+		delete(object, parts[len(parts)-1])
+	}
+	return c
+}
+
 // clone copies the objects; values inside are never changed in place.
 func (d Document) clone() Document {
 	return Document(cloneMap(d))

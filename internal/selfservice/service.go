@@ -194,9 +194,13 @@ func IsUnlicensed(err error) bool {
 }
 
 // readProblem tells a feature that the person does not have from a fault: Webex
-// answers 404 to both (NOTES.md, section 3), its list of services decides.
+// answers 404 to both (NOTES.md, section 3), its list of services decides. Who has
+// no location has no calling service at all, and then Webex may also answer 403.
 func (s *Service) readProblem(ctx context.Context, subject Subject, setting *Setting, err error) error {
-	if !webex.IsKind(err, webex.KindNotFound) {
+	switch {
+	case subject.LocationID == "" && (webex.IsKind(err, webex.KindNotFound) || webex.IsKind(err, webex.KindForbidden)):
+		return problem.New(problem.NotFound, keyUnlicensed).Because(err)
+	case !webex.IsKind(err, webex.KindNotFound):
 		return webex.Problem(err)
 	}
 	services, svcErr := cache.Get(ctx, s.Cache, cache.Key{Owner: subject.ID, Name: "services"}, cache.Options{MaxAge: policyAge}, func(ctx context.Context) ([]string, error) {
@@ -311,7 +315,7 @@ func (s *Service) mayWrite(ctx context.Context, c access.Caller, subject Subject
 	ok, why, err := s.writable(ctx, c, subject, setting)
 	switch {
 	case err != nil:
-		return webex.Problem(err)
+		return s.readProblem(ctx, subject, setting, err)
 	case !ok:
 		return &problem.Error{Code: problem.Forbidden, Public: why}
 	}
@@ -421,7 +425,7 @@ func (s *Service) send(ctx context.Context, c access.Caller, subject Subject, p 
 	}
 	p.RecordID = id
 	err = setting.write(ctx, s.Webex, subject.ID, setting.patch(p.Changes, p.after))
-	result, now := audit.Result{Outcome: audit.Done, Undoes: opts.Undoes}, p.after
+	result, now := audit.Result{Outcome: audit.Done, Undoes: opts.Undoes}, p.after.withoutUnset(p.Changes)
 	switch {
 	case err == nil:
 	case webex.OutcomeUnknown(err):
