@@ -191,6 +191,7 @@ type Form struct {
 	URL    string   // POST
 	ETag   string   // of what was read, sent as _etag
 	Fields []string // names that the form can change, sent as _fields
+	For    string   // whom the form is for, sent as _for
 	Typed  bool     // the values are what somebody typed, not what is stored
 }
 

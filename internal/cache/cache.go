@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -131,7 +132,12 @@ func (k Key) allName() string { return "all of " + k.Owner }
 
 // fly makes simultaneous calls of the same name into one.
 func fly[T any](ctx context.Context, c *Cache, name string, do func(context.Context) (T, error)) (T, error) {
-	done := c.flight.DoChan(name, func() (any, error) {
+	done := c.flight.DoChan(name, func() (result any, err error) {
+		defer func() { // singleflight would end the whole process
+			if v := recover(); v != nil {
+				err = fmt.Errorf("a load panicked: %v\n%s", v, debug.Stack())
+			}
+		}()
 		// The load outlives a caller who goes away: others may wait for it.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), loadTimeout)
 		defer cancel()
@@ -197,8 +203,24 @@ return 1`)
 
 // Put stores what is known from elsewhere, such as the answer to a write.
 func Put[T any](ctx context.Context, c *Cache, key Key, value T) error {
+	return put(ctx, c, key, Reading[T]{Value: value, At: c.now()})
+}
+
+// Amend changes a part of the last known value that is known from elsewhere. The
+// rest of it is as old as before, and so is the reading. Without one nothing is
+// kept.
+func Amend[T any](ctx context.Context, c *Cache, key Key, change func(T) T) error {
+	r, ok := Peek[T](ctx, c, key)
+	if !ok {
+		return nil
+	}
+	r.Value = change(r.Value)
+	return put(ctx, c, key, r)
+}
+
+func put[T any](ctx context.Context, c *Cache, key Key, r Reading[T]) error {
 	name := key.redisKey()
-	sealed, err := c.sealed(name, Reading[T]{Value: value, At: c.now()})
+	sealed, err := c.sealed(name, r)
 	if err != nil {
 		return err
 	}

@@ -225,3 +225,35 @@ func TestGetAllDoesNotGiveWhatAPutHasOvertaken(t *testing.T) {
 	}
 	close(hold)
 }
+
+func TestAmendKeepsTheAge(t *testing.T) {
+	t.Parallel()
+	_, clk, replica := setup(t)
+	c := replica()
+	if err := cache.Amend(t.Context(), c, key, func(s string) string { return s + "!" }); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := cache.Peek[string](t.Context(), c, key); ok {
+		t.Fatal("a reading was made out of nothing")
+	}
+	if err := cache.Put(t.Context(), c, key, "hello"); err != nil {
+		t.Fatal(err)
+	}
+	read := clk.now()
+	clk.advance(time.Minute)
+	if err := cache.Amend(t.Context(), c, key, func(s string) string { return s + "!" }); err != nil {
+		t.Fatal(err)
+	}
+	if r, ok := cache.Peek[string](t.Context(), c, key); !ok || r.Value != "hello!" || !r.At.Equal(read) {
+		t.Errorf("got %+v, want the new words with the old age", r)
+	}
+}
+
+func TestALoadThatPanicsIsAnError(t *testing.T) {
+	t.Parallel()
+	_, _, replica := setup(t)
+	_, err := cache.Get(t.Context(), replica(), key, cache.Options{}, func(context.Context) (string, error) { panic("boom") })
+	if err == nil || !strings.Contains(err.Error(), "boom") {
+		t.Errorf("got %v", err)
+	}
+}

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/caarlos0/env/v11"
 	"github.com/joho/godotenv"
@@ -107,6 +108,9 @@ func (c Config) ServiceAppTokenURL() string {
 // IsAdmin tells whether the e-mail address is one of PORTAL_ADMINS, without
 // regard to case.
 func (c Config) IsAdmin(email string) bool {
+	if strings.ContainsFunc(email, func(r rune) bool { return r >= utf8.RuneSelf }) {
+		return false // the sign of the Kelvin is no K, though ToLower makes it one
+	}
 	return slices.Contains(c.Admins, strings.ToLower(email))
 }
 

@@ -41,7 +41,28 @@ func ParseDocument(text []byte) (Document, error) {
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return nil, errors.New("read a JSON object: something follows it")
 	}
+	if !modest(doc, maxDepth) {
+		return nil, errors.New("read a JSON object: it is deeper, or its names are longer, than any setting's")
+	}
 	return doc, nil
+}
+
+// Webex's settings are four objects deep; a queue's id is a name of some 200 bytes.
+const (
+	maxDepth = 8
+	maxName  = 400
+)
+
+// modest reports whether a document keeps the bounds, so that naming what is wrong
+// with it cannot cost much more than reading it.
+func modest(m map[string]any, depth int) bool {
+	for k, v := range m {
+		sub, nested := v.(map[string]any)
+		if len(k) > maxName || nested && (depth == 0 || !modest(sub, depth-1)) {
+			return false
+		}
+	}
+	return true
 }
 
 // Get finds the value at path.

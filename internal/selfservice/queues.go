@@ -486,10 +486,8 @@ func (s *Service) noteJoined(ctx context.Context, subject Subject, changes []Cha
 	}
 	for _, c := range changes {
 		id := strings.TrimSuffix(c.Path, ".joined")
-		if r, ok := cache.Peek[facts](ctx, s.Cache, factsKey(id)); ok {
-			joined, _ := c.After.(bool)
-			_ = cache.Put(ctx, s.Cache, factsKey(id), r.Value.with(self, joined)) // else the count is late by minutes
-		}
+		joined, _ := c.After.(bool)
+		_ = cache.Amend(ctx, s.Cache, factsKey(id), func(f facts) facts { return f.with(self, joined) }) // else the count is late by minutes
 	}
 }
 

@@ -6,6 +6,8 @@ package selfservice
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -327,7 +329,8 @@ func lockKey(subject Subject, setting *Setting) string {
 	if err != nil {
 		id = subject.ID
 	}
-	return "patchbay:{write:" + id + "}:" + setting.Name + setting.variant
+	sum := sha256.Sum256([]byte("patchbay write " + id)) // a list of keys names nobody
+	return "patchbay:{write:" + base64.RawURLEncoding.EncodeToString(sum[:12]) + "}:" + setting.Name + setting.variant
 }
 
 // Plan is Write stopped before anything is sent: the present state and what would

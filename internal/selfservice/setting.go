@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
 
 	"patchbay/internal/dialing"
@@ -115,8 +116,9 @@ func (s *Setting) accept(wish, present Document, region string) (Document, []pro
 	accepted := Document{}
 	fields := s.fields(present)
 	for _, path := range wish.leaves() {
-		v, _ := wish.Get(path)
+		v, nested := wish.Get(path) // a name with a dot in it is no path
 		f, ok := field(fields, path)
+		ok = ok && nested
 		switch {
 		case !ok && isObject(fields, path):
 			if m, empty := v.(map[string]any); !empty || len(m) > 0 {
@@ -136,8 +138,11 @@ func (s *Setting) accept(wish, present Document, region string) (Document, []pro
 			accepted.Set(path, value)
 		}
 	}
-	return accepted, faults
+	return accepted, faults[:min(len(faults), maxFaults)]
 }
+
+// maxFaults is how many faults are told at once.
+const maxFaults = 20
 
 // isObject reports whether path is on the way to fields.
 func isObject(fields []Field, path string) bool {
@@ -169,7 +174,7 @@ func (f Field) accept(v, present any, region string) (any, *i18n.Text) {
 		if err != nil || i < int64(f.Min) || i > int64(f.Max) {
 			return wrong("check.integer", "Min", f.Min, "Max", f.Max)
 		}
-		return n, nil
+		return json.Number(strconv.FormatInt(i, 10)), nil // a form may say "007"
 	case Choice:
 		if s, ok := v.(string); ok && slices.Contains(f.Choices, s) {
 			return s, nil
@@ -185,6 +190,9 @@ func (f Field) accept(v, present any, region string) (any, *i18n.Text) {
 	return wrong("check.text")
 }
 
+// maxNumber is how long a number may be as it is typed, in bytes.
+const maxNumber = 64
+
 func (f Field) acceptDestination(v, present any, region string) (any, *i18n.Text) {
 	if isUnset(v) {
 		return "", nil
@@ -196,6 +204,10 @@ func (f Field) acceptDestination(v, present any, region string) (any, *i18n.Text
 	}
 	if raw == present {
 		return raw, nil // Webex holds it already, whatever it is
+	}
+	if len(raw) > maxNumber {
+		t := i18n.NewText("check.number.long", "Number", raw[:maxNumber]+"…")
+		return nil, &t
 	}
 	n, err := dialing.Parse(raw, region)
 	if err == nil {

@@ -215,6 +215,47 @@ func TestCatalogueFollowsTheContract(t *testing.T) {
 	}
 }
 
+func TestANameWithADotIsNoPath(t *testing.T) {
+	t.Parallel()
+	_, faults := callForwarding().accept(document(t, `{"callForwarding.busy.destination":"+49307777777"}`), document(t, forwardingNow), "DE")
+	if len(faults) != 1 || faults[0].Detail.Key != "check.unknown" {
+		t.Errorf("got %v, want the name refused: it would clear the destination", faults)
+	}
+}
+
+func TestNumbersOfFormsBecomeJSON(t *testing.T) {
+	t.Parallel()
+	f := Field{Kind: Integer, Min: 2, Max: 20}
+	for _, typed := range []string{"007", "+7"} {
+		if v, fault := f.accept(json.Number(typed), nil, ""); fault != nil || v != json.Number("7") {
+			t.Errorf("%q became %v, %v", typed, v, fault)
+		}
+	}
+}
+
+func TestWhatIsWrongIsToldInBounds(t *testing.T) {
+	t.Parallel()
+	many := `{`
+	for i := range 500 {
+		many += `"x` + strings.Repeat("y", i%50) + string(rune('a'+i%26)) + strings.Repeat("z", i/26) + `":1,`
+	}
+	_, faults := callForwarding().accept(document(t, strings.TrimSuffix(many, ",")+`}`), document(t, forwardingNow), "DE")
+	if len(faults) != maxFaults {
+		t.Errorf("%d faults are told, want %d", len(faults), maxFaults)
+	}
+	for name, text := range map[string]string{
+		"deep": strings.Repeat(`{"a":`, 20) + `1` + strings.Repeat(`}`, 20), "long": `{"` + strings.Repeat("a", 1000) + `":1}`,
+	} {
+		if _, err := ParseDocument([]byte(text)); err == nil {
+			t.Errorf("a %s document is read", name)
+		}
+	}
+	long := strings.Repeat("1", 5000)
+	if _, fault := (Field{Kind: Destination}).accept(long, nil, "DE"); fault == nil || len(fault.Args["Number"].(string)) > 100 {
+		t.Error("a number of 5,000 digits is told in full")
+	}
+}
+
 func TestParseDocument(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{``, `null`, `[]`, `1`, `"x"`, `{} {}`, `{}x`, `{"a":}`, `{`} {
@@ -235,6 +276,7 @@ func FuzzWish(f *testing.F) {
 	f.Add(`{"callForwarding":{"always":{"enabled":true,"destination":"030 23125 100"}}}`)
 	f.Add(`{"callForwarding":{"noAnswer":{"numberOfRings":2e0}}}`)
 	f.Add(`{"callForwarding":{"":{}}}`)
+	f.Add(`{"callForwarding.busy.destination":"+49307777777"}`)
 	header := map[string][]string{"Content-Type": {"application/json"}}
 	setting, now := callForwarding(), document(f, forwardingNow)
 	f.Fuzz(func(t *testing.T, text string) {

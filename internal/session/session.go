@@ -117,9 +117,10 @@ func (m *Manager) Middleware(next http.Handler) http.Handler {
 	})
 }
 
-// SignIn starts a session for who under a new id; the session that the browser had
-// before, if any, ends. It must be called before the answer is begun.
+// SignIn starts a session for who under a new id and sets SignedInAt; the session
+// that the browser had before, if any, ends. It must be called before the answer is begun.
 func (m *Manager) SignIn(ctx context.Context, who Identity) error {
+	who.SignedInAt = m.now()
 	data, err := json.Marshal(who)
 	if err != nil {
 		return fmt.Errorf("write the identity as JSON: %w", err)
@@ -172,6 +173,11 @@ func (m *Manager) Identity(ctx context.Context) (Identity, bool) {
 	}
 	var who Identity
 	if err := json.Unmarshal(m.scs.GetBytes(ctx, identityKey), &who); err != nil {
+		return Identity{}, false
+	}
+	// The limits in Redis stand beside the seal; this one is inside it. It also makes
+	// a shorter limit count for sessions that are older.
+	if m.now().Sub(who.SignedInAt) >= m.lifetime {
 		return Identity{}, false
 	}
 	return who, true

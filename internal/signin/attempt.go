@@ -1,6 +1,7 @@
 package signin
 
 import (
+	"bytes"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -107,9 +108,12 @@ func (s attempts) save(w http.ResponseWriter, r *http.Request, a attempt, now ti
 	for ; len(others) >= maxAttempts; others = others[1:] {
 		s.remove(w, others[0].name)
 	}
-	text, _ := json.Marshal(a) // never fails: strings and a number
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false) // else each "&" of the way back takes six bytes of the cookie
+	_ = encoder.Encode(a)        // never fails: strings and a number
 	name := s.name(a.State)
-	value := base64.RawURLEncoding.EncodeToString(s.sealer.Seal(name, text))
+	value := base64.RawURLEncoding.EncodeToString(s.sealer.Seal(name, text.Bytes()))
 	http.SetCookie(w, s.cookie(name, value, int(attemptLife.Seconds())))
 }
 

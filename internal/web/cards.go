@@ -258,13 +258,12 @@ func (s *Server) quickCard(r *http.Request, v shown) templates.Quick {
 		}
 		q.QueuesHint = tr(r, "quick.queues.hint", "Joined", joined, "All", len(queues))
 		if leavable > 0 {
-			q.LeaveAll = templates.Action{URL: "/queues?page=home", Hidden: []templates.Hidden{{Name: "joined", Value: "false"}, {Name: "_card", Value: "quick"}}}
+			q.LeaveAll = templates.Action{URL: "/queues?page=home", Hidden: hidden(r, "quick", templates.Hidden{Name: "joined", Value: "false"})}
 		}
 	}
 	if v.last != nil {
-		q.LeaveConfirm = leaveConfirm(r, v.last, templates.Action{URL: "/queues?page=home", Hidden: []templates.Hidden{
-			{Name: "joined", Value: "false"}, {Name: "_card", Value: "quick"}, {Name: "anyway", Value: "true"},
-		}}, q.URL)
+		q.LeaveConfirm = leaveConfirm(r, v.last, templates.Action{URL: "/queues?page=home", Hidden: hidden(r, "quick",
+			templates.Hidden{Name: "joined", Value: "false"}, templates.Hidden{Name: "anyway", Value: "true"})}, q.URL)
 	}
 	return q
 }
@@ -278,7 +277,7 @@ func (s *Server) switchOf(r *http.Request, reading selfservice.Reading, path, id
 	f := selfservice.Field{Path: path}
 	sw := templates.Switch{
 		ID: id, Name: path, Label: fieldWords(r, reading.Setting, f), Hint: tr(r, "setting."+reading.Setting.Name+"."+path+".hint"),
-		On: reading.Document.Bool(path), Form: templates.Form{URL: "/calls/" + reading.Setting.Name + "?page=" + page, Fields: []string{path}},
+		On: reading.Document.Bool(path), Form: templates.Form{URL: "/calls/" + reading.Setting.Name + "?page=" + page, Fields: []string{path}, For: formTag(r)},
 	}
 	if !reading.Writable {
 		sw.Locked = templates.Locked{Now: valueWords(r, selfservice.Field{Kind: selfservice.Bool}, sw.On, ""), Why: say(r, reading.Locked)}
@@ -311,13 +310,12 @@ func (s *Server) fillQueues(r *http.Request, q *templates.Queues, queues []selfs
 	action := "?page=" + v.page
 	joinable, leavable := 0, 0
 	for i, m := range queues {
-		row := s.queueRow(r, m, "queue-"+strconv.Itoa(i), action)
+		row := queueRow(r, m, "queue-"+strconv.Itoa(i), action)
 		if v.row != "" && webex.SameID(v.row, m.ID) {
 			row.Note, q.Note = v.note, templates.Note{}
 			if v.last != nil {
-				row.Confirm = leaveConfirm(r, v.last, templates.Action{URL: row.Form.URL, Hidden: []templates.Hidden{
-					{Name: "joined", Value: "false"}, {Name: "_card", Value: "queues"}, {Name: "anyway", Value: "true"},
-				}}, q.URL)
+				row.Confirm = leaveConfirm(r, v.last, templates.Action{URL: row.Form.URL, Hidden: hidden(r, "queues",
+					templates.Hidden{Name: "joined", Value: "false"}, templates.Hidden{Name: "anyway", Value: "true"})}, q.URL)
 			}
 		}
 		q.Rows = append(q.Rows, row)
@@ -329,7 +327,7 @@ func (s *Server) fillQueues(r *http.Request, q *templates.Queues, queues []selfs
 		}
 	}
 	all := func(joined string) templates.Action {
-		return templates.Action{URL: "/queues" + action, Hidden: []templates.Hidden{{Name: "joined", Value: joined}, {Name: "_card", Value: "queues"}}}
+		return templates.Action{URL: "/queues" + action, Hidden: hidden(r, "queues", templates.Hidden{Name: "joined", Value: joined})}
 	}
 	if joinable > 0 {
 		q.JoinAll = all("true")
@@ -344,10 +342,10 @@ func (s *Server) fillQueues(r *http.Request, q *templates.Queues, queues []selfs
 	}
 }
 
-func (s *Server) queueRow(r *http.Request, m selfservice.Membership, id, action string) templates.Queue {
+func queueRow(r *http.Request, m selfservice.Membership, id, action string) templates.Queue {
 	row := templates.Queue{
 		ID: id, Name: m.Name, Joined: m.Joined, CanJoin: m.CanJoin,
-		Form: templates.Form{URL: "/queues/" + m.ID + action, Fields: []string{"joined"}},
+		Form: templates.Form{URL: "/queues/" + m.ID + action, Fields: []string{"joined"}, For: formTag(r)},
 	}
 	var detail []string
 	if m.Extension != "" {
@@ -622,7 +620,7 @@ func (s *Server) historyCard(r *http.Request, v shown) templates.History {
 			e.Changes = differencesOf(r, rec.Setting, besides(rec.Changes), region)
 		}
 		if rec.Undoable {
-			e.Undo = undoAction(rec.ID, "history", "history")
+			e.Undo = undoAction(r, rec.ID, "history", "history")
 		} else {
 			e.WhyNot = say(r, rec.WhyNot)
 		}
@@ -648,11 +646,11 @@ func (s *Server) actorWords(r *http.Request, rec selfservice.Record) string {
 }
 
 // undoAction undoes a record and answers with a card.
-func undoAction(record, card, page string) templates.Action {
+func undoAction(r *http.Request, record, card, page string) templates.Action {
 	if record == "" {
 		return templates.Action{}
 	}
-	return templates.Action{URL: "/history/" + record + "/undo?page=" + page, Hidden: []templates.Hidden{{Name: "_card", Value: card}}}
+	return templates.Action{URL: "/history/" + record + "/undo?page=" + page, Hidden: hidden(r, card)}
 }
 
 // isProblem reports whether err is a problem of this code.

@@ -1,6 +1,8 @@
 package web
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -23,7 +25,20 @@ const (
 	formETag   = "_etag"   // the state that the form was made from
 	formFields = "_fields" // the fields that it can change: a tick that is not sent is off
 	formStep   = "_step"   // "review", "apply", "edit" or "keep"
+	formFor    = "_for"    // whom the form is for
 )
+
+// formTag names the subject of a form, so that one that was made for one person is
+// not carried out for another who has signed in since, in the same browser.
+func formTag(r *http.Request) string {
+	sum := sha256.Sum256([]byte("patchbay form " + visitorFrom(r.Context()).subject.ID))
+	return base64.RawURLEncoding.EncodeToString(sum[:9])
+}
+
+// hidden are the values of a button that posts by itself.
+func hidden(r *http.Request, card string, more ...templates.Hidden) []templates.Hidden {
+	return append([]templates.Hidden{{Name: formCard, Value: card}, {Name: formFor, Value: formTag(r)}}, more...)
+}
 
 // sent is a form as it came.
 type sent struct {
@@ -41,6 +56,9 @@ func readForm(r *http.Request, setting *selfservice.Setting) (sent, error) {
 	f := sent{
 		card: r.PostForm.Get(formCard), etag: r.PostForm.Get(formETag), step: r.PostForm.Get(formStep), page: pageParam(r),
 		fields: strings.Fields(r.PostForm.Get(formFields)), wish: selfservice.Document{}, values: r.PostForm,
+	}
+	if r.PostForm.Has(formFor) && r.PostForm.Get(formFor) != formTag(r) {
+		return sent{}, problem.New(problem.Changed, "web.otherPerson")
 	}
 	if setting == nil {
 		return f, nil
@@ -80,7 +98,7 @@ func pageParam(r *http.Request) string {
 // hidden is the whole form again, for a button that sends it once more.
 func (f sent) hidden(more ...templates.Hidden) []templates.Hidden {
 	var list []templates.Hidden
-	for _, name := range append([]string{formCard, formFields}, f.fields...) {
+	for _, name := range append([]string{formCard, formFields, formFor}, f.fields...) {
 		for _, value := range f.values[name] {
 			list = append(list, templates.Hidden{Name: name, Value: value})
 		}
@@ -156,7 +174,7 @@ func (s *Server) review(w http.ResponseWriter, r *http.Request, f sent, setting 
 	}
 	var values []templates.Hidden
 	for _, h := range f.hidden() {
-		if h.Name != formCard && h.Name != formFields {
+		if h.Name != formCard && h.Name != formFields && h.Name != formFor {
 			values = append(values, h)
 		}
 	}
@@ -170,7 +188,7 @@ func (s *Server) noteOf(r *http.Request, f sent, written selfservice.Written, er
 		if written.RecordID == "" {
 			return templates.Note{Kind: templates.NothingToSave}
 		}
-		return templates.Note{Kind: templates.Saved, At: s.clock(r, s.Now()), Undo: undoAction(written.RecordID, f.card, f.page)}
+		return templates.Note{Kind: templates.Saved, At: s.clock(r, s.Now()), Undo: undoAction(r, written.RecordID, f.card, f.page)}
 	}
 	p := problemOf(err)
 	note := templates.Note{Kind: templates.NotSaved, Text: tr(r, "note.notSaved", "Why", say(r, p.Public)), Reference: reference(r, p)}

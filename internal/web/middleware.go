@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -31,7 +32,7 @@ const (
 	readTimeout = 10 * time.Second
 	// writeTimeout leaves room to settle an unknown outcome by reading again.
 	writeTimeout = 45 * time.Second
-	// requestsPerMinute is what one session may ask of one replica.
+	// requestsPerMinute is what one person may ask of one replica.
 	requestsPerMinute = 600
 )
 
@@ -97,7 +98,7 @@ func (s *Server) recoverPanics(next http.Handler) http.Handler {
 				panic(v)
 			}
 			s.Log.ErrorContext(r.Context(), "panic", "value", fmt.Sprintf("%T", v), "stack", string(debug.Stack()), "request_id", RequestID(r.Context()))
-			s.renderError(w, r, page, fmt.Errorf("panic: %T", v))
+			s.renderError(w, r, kindOf(r), fmt.Errorf("panic: %T", v))
 		}()
 		next.ServeHTTP(w, r)
 	})
@@ -137,7 +138,11 @@ func (s *Server) language(next http.Handler) http.Handler {
 		if c, err := r.Cookie(languageCookie); err == nil {
 			chosen = c.Value
 		}
-		l := s.Texts.Localizer(chosen, r.Header.Get("Accept-Language"))
+		wishes := []string{chosen, r.Header.Get("Accept-Language")}
+		if !s.Demo { // the pseudo-language is for those who build the portal
+			wishes = slices.DeleteFunc(wishes, func(w string) bool { return strings.EqualFold(w, i18n.Pseudo.String()) })
+		}
+		l := s.Texts.Localizer(wishes...)
 		next.ServeHTTP(w, r.WithContext(i18n.NewContext(r.Context(), l)))
 	})
 }
@@ -186,12 +191,12 @@ func (s *Server) guard(rt route) http.Handler {
 	}))
 }
 
-// limit bounds what one session may ask. Visitors without a session cost Webex
-// nothing and are not counted: a whole company may sit behind one address.
+// limit bounds what one person may ask. Visitors without a session are not
+// counted: a whole company may sit behind one address.
 func (s *Server) limit(next http.Handler) http.Handler {
 	counted := s.limiter.Handler(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if s.Sessions.Key(r.Context()) == "" {
+		if visitorFrom(r.Context()).PersonID == "" {
 			next.ServeHTTP(w, r)
 			return
 		}
@@ -201,7 +206,8 @@ func (s *Server) limit(next http.Handler) http.Handler {
 
 func (s *Server) newLimiter() *httprate.RateLimiter {
 	return httprate.NewRateLimiter(requestsPerMinute, time.Minute,
-		httprate.WithKeyFuncs(func(r *http.Request) (string, error) { return s.Sessions.Key(r.Context()), nil }),
+		// By person, not by session: anybody may have many of those.
+		httprate.WithKeyFuncs(func(r *http.Request) (string, error) { return visitorFrom(r.Context()).PersonID, nil }),
 		httprate.WithLimitHandler(func(w http.ResponseWriter, r *http.Request) {
 			wait := time.Minute
 			if seconds, err := strconv.Atoi(w.Header().Get("Retry-After")); err == nil {

@@ -277,7 +277,7 @@ func (s *Server) pageFrame(r *http.Request, name string) templates.Frame {
 	if flash, ok, err := s.Sessions.PopFlash(r.Context()); err == nil && ok {
 		f.Flash = templates.Note{Kind: templates.Notice, Text: say(r, flash.Text)}
 		if flash.Kind == "saved" {
-			f.Flash = templates.Note{Kind: templates.Saved, Text: say(r, flash.Text), Undo: undoAction(flash.RecordID, "history", name)}
+			f.Flash = templates.Note{Kind: templates.Saved, Text: say(r, flash.Text), Undo: undoAction(r, flash.RecordID, "history", name)}
 		}
 	}
 	return f

@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -98,6 +99,26 @@ func TestProblemOfDeadlines(t *testing.T) {
 	}
 	if p := problemOf(&http.MaxBytesError{}); p.Code != problem.TooLarge {
 		t.Errorf("a large body is %v", p.Code)
+	}
+}
+
+// TestAPanicGetsAnAnswer: a fault of ours is told in words, not by a cut line.
+func TestAPanicGetsAnAnswer(t *testing.T) {
+	t.Parallel()
+	texts, err := i18n.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var log strings.Builder
+	s := &Server{Deps: Deps{Texts: texts, Log: slog.New(slog.NewTextHandler(&log, nil))}}
+	h := s.requestID(s.language(s.recoverPanics(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("secret") }))))
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/api/x", nil))
+	if w.Code != http.StatusInternalServerError || !strings.Contains(w.Body.String(), "Something went wrong") || strings.Contains(w.Body.String(), "secret") {
+		t.Errorf("answer %d: %s", w.Code, w.Body)
+	}
+	if !strings.Contains(log.String(), "stack=") {
+		t.Error("the log does not say where it was")
 	}
 }
 

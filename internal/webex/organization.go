@@ -27,7 +27,8 @@ func (c *Client) GetServices(ctx context.Context, personID string) ([]string, er
 // "callWaiting", ...; sdk person_settings/feature_access).
 type Permissions map[string]string
 
-// UnmarshalJSON keeps the texts and ignores whatever else newer answers hold.
+// UnmarshalJSON keeps the texts. What is no text is kept as a word that nobody
+// knows: a policy that is not understood must not open a door.
 func (p *Permissions) UnmarshalJSON(data []byte) error {
 	var raw map[string]json.RawMessage
 	if err := json.Unmarshal(data, &raw); err != nil {
@@ -39,18 +40,17 @@ func (p *Permissions) UnmarshalJSON(data []byte) error {
 	}
 	*p = make(Permissions, len(raw))
 	for key, value := range raw {
-		if s := looseString(value); s != "" {
-			(*p)[key] = s
-		}
+		(*p)[key] = looseString(value)
 	}
 	return nil
 }
 
 // Allows reports whether a user may change the feature. A feature that is not
-// named is allowed; a word that is not known is not.
+// named is allowed; a word that is not known is not, and without any permissions
+// nothing is.
 func (p Permissions) Allows(feature string) bool {
 	v, named := p[feature]
-	return !named || v == "FULL_ACCESS"
+	return p != nil && (!named || v == "FULL_ACCESS")
 }
 
 // FeatureAccess is what the organization lets one person change. It binds the

@@ -173,12 +173,13 @@ func TestFeatureAccess(t *testing.T) {
 		"the person's own":                       {`{"userOrgSettingsPermissionEnabled":false,"userOrgSettingsPermissions":{"f":"NO_ACCESS"},"userSettingsPermissions":{"f":"FULL_ACCESS"}}`, true, false},
 		"the person's own, closed":               {`{"userOrgSettingsPermissionEnabled":false,"userOrgSettingsPermissions":{"f":"FULL_ACCESS"},"userSettingsPermissions":{"f":"NO_ACCESS"}}`, false, false},
 		"the organization's":                     {`{"userOrgSettingsPermissionEnabled":true,"userOrgSettingsPermissions":{"f":"NO_ACCESS"},"userSettingsPermissions":{"f":"FULL_ACCESS"}}`, false, false},
-		"the organization's, which is not there": {`{"userOrgSettingsPermissionEnabled":true,"userSettingsPermissions":{"f":"NO_ACCESS"}}`, true, true},
-		"the organization's, null":               {`{"userOrgSettingsPermissionEnabled":true,"userOrgSettingsPermissions":null}`, true, true},
-		"the organization's, empty":              {`{"userOrgSettingsPermissionEnabled":true,"userOrgSettingsPermissions":{}}`, true, true},
+		"the organization's, which is not there": {`{"userOrgSettingsPermissionEnabled":true,"userSettingsPermissions":{"f":"NO_ACCESS"}}`, false, true},
+		"the organization's, null":               {`{"userOrgSettingsPermissionEnabled":true,"userOrgSettingsPermissions":null}`, false, true},
+		"the organization's, empty":              {`{"userOrgSettingsPermissionEnabled":true,"userOrgSettingsPermissions":{}}`, false, true},
 		"a feature that is not named":            {`{"userSettingsPermissions":{"g":"NO_ACCESS"}}`, true, false},
 		"a word that nobody knows":               {`{"userSettingsPermissions":{"f":"SOME_ACCESS"}}`, false, false},
-		"nothing":                                {`{}`, true, false},
+		"no word at all":                         {`{"userSettingsPermissions":{"f":{"value":"FULL_ACCESS"}}}`, false, false},
+		"nothing is said":                        {`{"userOrgSettingsPermissionEnabled":false}`, false, false},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -283,6 +284,10 @@ func (c *Client) exchange(parent context.Context, r *request, address string, bo
 	return &answer{header: resp.Header, url: req.URL}, e.Status, nil
 }
 
+// trackingIDShape is what a tracking id looks like; anything else in its place is
+// not worth keeping.
+var trackingIDShape = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,128}$`)
+
 func (c *Client) readError(resp *http.Response, e *Error) {
 	data, err := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
 	if err != nil {
@@ -290,7 +295,7 @@ func (c *Client) readError(resp *http.Response, e *Error) {
 	}
 	b := parseErrorBody(data)
 	e.Message, e.Code, e.InnerCode = b.message, b.code, b.innerCode
-	if firstTrackingID(resp.Header) == "" && b.trackingID != "" {
+	if firstTrackingID(resp.Header) == "" && trackingIDShape.MatchString(b.trackingID) {
 		e.TrackingID = b.trackingID
 	}
 	e.Kind = kindOf(e.Status, e.Code, e.InnerCode, e.Write)
@@ -360,7 +365,10 @@ func bare(err error) error {
 // times (sdk docs/user/rest_debug.rst).
 func firstTrackingID(h http.Header) string {
 	id, _, _ := strings.Cut(h.Get("Trackingid"), ",")
-	return strings.TrimSpace(id)
+	if id = strings.TrimSpace(id); !trackingIDShape.MatchString(id) {
+		return ""
+	}
+	return id
 }
 
 // newUUID makes a random UUID (RFC 9562, version 4).

@@ -267,7 +267,7 @@ func TestOddButUsableAnswers(t *testing.T) {
 		t.Errorf("%v %+v", err, a)
 	}
 	access, err := c.GetFeatureAccess(t.Context(), "x")
-	if err != nil || !access.Allows("callForwarding") || !access.Allows("voicemail") || access.Allows("bargeIn") {
+	if err != nil || access.Allows("callForwarding") || access.Allows("voicemail") || access.Allows("bargeIn") || !access.Allows("hoteling") {
 		t.Errorf("%v %+v", err, access)
 	}
 }
