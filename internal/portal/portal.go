@@ -4,6 +4,8 @@ package portal
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -15,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/redis/go-redis/v9"
 	"golang.org/x/sync/errgroup"
 
 	"patchbay/internal/audit"
@@ -99,7 +102,7 @@ func New(o Options) (*Portal, error) {
 		ClientID: c.ClientID, ClientSecret: c.ClientSecret.Reveal(), RedirectURL: c.URL.String() + "/authorize",
 		AuthURL: c.AuthURL, TokenURL: c.TokenURL, UserInfoURL: c.UserInfoURL, JWKSURL: c.JWKSURL,
 		IssuerURL: c.IssuerURL, AllowedIssuers: c.AllowedIssuers, Sealer: sealer, Secure: secure,
-		People: directory{settings}, IsAdmin: c.IsAdmin, UUID: webex.UUID, RequestID: web.RequestID, Now: now, Log: o.Log,
+		Spend: spend(o.Redis), People: directory{settings}, IsAdmin: c.IsAdmin, UUID: webex.UUID, RequestID: web.RequestID, Now: now, Log: o.Log,
 	})
 	var server *web.Server
 	sessions := session.New(session.Deps{
@@ -125,6 +128,18 @@ func operations(server *web.Server, metrics *prometheus.Registry) http.Handler {
 	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
 	return mux
+}
+
+// spend remembers in Redis which attempts to sign in were answered.
+func spend(client redis.UniversalClient) func(context.Context, string, time.Duration) (bool, error) {
+	return func(ctx context.Context, state string, life time.Duration) (bool, error) {
+		sum := sha256.Sum256([]byte("patchbay attempt " + state))
+		err := client.SetArgs(ctx, "patchbay:attempt:"+base64.RawURLEncoding.EncodeToString(sum[:12]), "1", redis.SetArgs{Mode: "NX", TTL: life}).Err()
+		if errors.Is(err, redis.Nil) {
+			return false, nil
+		}
+		return err == nil, err
+	}
 }
 
 // directory shows the organization's people to the sign-in.

@@ -23,6 +23,7 @@ const (
 	AttemptUnreadable Reason = "attempt_unreadable" // the attempt's cookie is not one of ours
 	AttemptExpired    Reason = "attempt_expired"    // the attempt is too old
 	StateMismatch     Reason = "state_mismatch"     // the attempt has another state
+	AttemptSpent      Reason = "attempt_spent"      // the attempt was answered before
 
 	Cancelled       Reason = "cancelled"        // error=access_denied
 	LoginRequired   Reason = "login_required"   // error=login_required and its like
@@ -80,6 +81,7 @@ var meanings = map[Reason]struct {
 	AttemptUnreadable:   {code: problem.Malformed, text: attemptUnknownKey},
 	AttemptExpired:      {code: problem.Malformed, text: "signin.attemptExpired"},
 	StateMismatch:       {code: problem.Malformed, text: attemptUnknownKey},
+	AttemptSpent:        {code: problem.Malformed, text: attemptUnknownKey},
 	Cancelled:           {code: problem.Unauthorized, text: "signin.cancelled"},
 	LoginRequired:       {code: problem.Unauthorized, text: "signin.loginRequired"},
 	ProviderRefused:     {code: problem.BadGateway, text: "signin.providerRefused"},

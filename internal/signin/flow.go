@@ -44,6 +44,11 @@ type Deps struct {
 	// cluster. Empty with IssuerURL: the discovered issuer.
 	AllowedIssuers []string
 
+	// Spend marks an attempt as answered, in all replicas, and reports whether this is
+	// the first time: only the browser forgets its cookie, and each answer costs a call
+	// with the client's secret. After an error, and when it is nil, the answer is taken.
+	Spend func(ctx context.Context, state string, life time.Duration) (first bool, err error)
+
 	Sealer  *seal.Sealer
 	Secure  bool // the portal is reached by https
 	People  People
@@ -76,6 +81,7 @@ type Flow struct {
 	now          func() time.Time
 	log          *slog.Logger
 	requestID    func(ctx context.Context) string
+	spend        func(ctx context.Context, state string, life time.Duration) (bool, error)
 }
 
 // New makes a Flow; it asks nobody anything.
@@ -87,7 +93,10 @@ func New(d Deps) *Flow {
 		portal:       strings.TrimSuffix(d.RedirectURL, "/authorize"),
 		attempts:     attempts{sealer: d.Sealer, secure: d.Secure},
 		people:       d.People, isAdmin: d.IsAdmin, uuid: d.UUID,
-		http: newClient(d.HTTPClient), now: d.Now, log: d.Log, requestID: d.RequestID,
+		http: newClient(d.HTTPClient), now: d.Now, log: d.Log, requestID: d.RequestID, spend: d.Spend,
+	}
+	if f.spend == nil {
+		f.spend = func(context.Context, string, time.Duration) (bool, error) { return true, nil }
 	}
 	if f.webex {
 		p := newProvider(f.http, oidc.ProviderConfig{
@@ -161,6 +170,9 @@ func (f *Flow) finish(w http.ResponseWriter, r *http.Request) (Result, *Failure)
 	a, failure := f.attempts.take(w, r, state, f.now())
 	if failure != nil {
 		return Result{}, failure
+	}
+	if first, err := f.spend(r.Context(), state, attemptLife); err == nil && !first {
+		return Result{}, because(AttemptSpent, "the attempt was answered before")
 	}
 	if query.Has("error") {
 		return Result{}, refusal(query.Get("error"))

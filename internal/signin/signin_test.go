@@ -1,6 +1,9 @@
 package signin_test
 
 import (
+	"context"
+	"errors"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -300,5 +303,33 @@ func TestTheSessionIsRenewedAtSignIn(t *testing.T) {
 	v.cookies["portal_session"] = planted
 	if got := do("/"); got != "" {
 		t.Errorf("with the planted id: %q", got)
+	}
+}
+
+// TestAnAttemptIsAnsweredOnce: a browser forgets its cookie, somebody else's program
+// does not. Each answer would cost a call with the client's secret.
+func TestAnAttemptIsAnsweredOnce(t *testing.T) {
+	t.Parallel()
+	v := newVisit(t)
+	spent := map[string]bool{}
+	v.deps.Spend = func(_ context.Context, state string, life time.Duration) (bool, error) {
+		first := !spent[state]
+		spent[state] = true
+		if life <= 0 {
+			t.Errorf("an attempt is remembered for %s", life)
+		}
+		return first, nil
+	}
+	v.flow = signin.New(v.deps)
+	v.goThere("/authenticate")
+	kept := maps.Clone(v.cookies)
+	if _, err := v.comeBack(); err != nil {
+		t.Fatal(err)
+	}
+	v.cookies = kept
+	_, err := v.comeBack()
+	var failure *signin.Failure
+	if !errors.As(err, &failure) || failure.Reason != signin.AttemptSpent {
+		t.Errorf("the second answer: %v, want %s", err, signin.AttemptSpent)
 	}
 }
