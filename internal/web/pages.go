@@ -393,10 +393,6 @@ func (s *Server) notFound(http.ResponseWriter, *http.Request) error {
 	return problem.New(problem.NotFound, "web.notFound")
 }
 
-func (s *Server) methodNotAllowed(http.ResponseWriter, *http.Request) error {
-	return problem.New(problem.NotFound, "web.notFound")
-}
-
 // renderProblemPage tells a person what is wrong and what to do.
 func (s *Server) renderProblemPage(w http.ResponseWriter, r *http.Request, p *problem.Error) {
 	m := templates.Message{Text: say(r, p.Public), Reference: reference(r, p), Primary: templates.Link{Text: tr(r, "problem.home"), URL: "/"}}

@@ -78,7 +78,11 @@ func (s *Server) Handler() http.Handler {
 	for _, r := range s.routes() {
 		mux.Method(r.method, r.pattern, s.guard(r))
 	}
-	mux.NotFound(s.guard(route{kind: page, needs: anyone, handle: s.notFound}).ServeHTTP)
-	mux.MethodNotAllowed(s.guard(route{kind: page, needs: anyone, handle: s.methodNotAllowed}).ServeHTTP)
+	// What is not there is said in the form of what was looked for.
+	nothing := func(w http.ResponseWriter, r *http.Request) {
+		s.guard(route{kind: kindOf(r), needs: anyone, handle: s.notFound}).ServeHTTP(w, r)
+	}
+	mux.NotFound(nothing)
+	mux.MethodNotAllowed(nothing)
 	return mux
 }
