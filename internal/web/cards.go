@@ -598,7 +598,7 @@ func (f *formView) fault(path string) string {
 
 // form is the form of all fields asked for so far.
 func (f *formView) form(url string) templates.Form {
-	return templates.Form{URL: url, Fields: f.fields, ETag: f.reading.Tag(f.fields), Typed: f.typed != nil}
+	return templates.Form{URL: url, Fields: f.fields, ETag: f.reading.Tag(f.fields), For: formTag(f.r), Typed: f.typed != nil}
 }
 
 func (s *Server) historyCard(r *http.Request, v shown) templates.History {

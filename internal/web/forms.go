@@ -16,6 +16,7 @@ import (
 	"patchbay/internal/problem"
 	"patchbay/internal/selfservice"
 	"patchbay/internal/session"
+	"patchbay/internal/webex"
 	"patchbay/templates"
 )
 
@@ -199,7 +200,7 @@ func (s *Server) noteOf(r *http.Request, f sent, written selfservice.Written, er
 		return s.changedNote(r, f, written)
 	case selfservice.IsUnsure(err):
 		note.Kind, note.Text, note.CheckURL = templates.NotSure, say(r, p.Public), "/cards/"+f.card+"?page="+f.page+"&fresh=1"
-	case p.Code == problem.Unavailable && p.RetryAfter > 0:
+	case webex.IsKind(err, webex.KindThrottled) && p.RetryAfter > 0:
 		note.Kind, note.Seconds, note.Text = templates.RateLimited, retrySeconds(p), ""
 		if retrySeconds(p) <= maxAutoRetry {
 			note.Retry = templates.Action{URL: r.URL.RequestURI(), Hidden: f.hidden(templates.Hidden{Name: formETag, Value: f.etag})}

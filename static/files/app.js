@@ -159,6 +159,12 @@ document.addEventListener('htmx:after:request', (event) => {
     if ((ctx.swap ?? '').startsWith('textContent') && ctx.response.status < 400) return
     event.preventDefault()
     failed(ctx, ctx.request.method === 'GET' ? texts.unreadable : texts.notSent)
+    return
+  }
+  // The portal answers with words and no card: they must be seen, not only heard.
+  if (ctx.response.headers.get('HX-Reswap') === 'none' && ctx.response.status >= 400) {
+    event.preventDefault()
+    failed(ctx, new DOMParser().parseFromString(ctx.text, 'text/html').body.textContent.trim())
   }
 })
 
