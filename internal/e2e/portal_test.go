@@ -191,13 +191,11 @@ func (p *portal) trouble(t *testing.T, faults ...webexsim.Fault) {
 	p.ask(t, http.MethodPut, "/faults", faults, nil)
 }
 
-// requests is how often the portal asked Webex for a path that ends so, since the
-// last time it was asked.
+// requests is how often the portal asked Webex for a path that ends so.
 func (p *portal) requests(t *testing.T, method, suffix string) int {
 	t.Helper()
 	var list []webexsim.Record
 	p.ask(t, http.MethodGet, "/requests", nil, &list)
-	p.ask(t, http.MethodDelete, "/requests", nil, nil)
 	n := 0
 	for _, r := range list {
 		if r.Method == method && strings.HasSuffix(r.Path, suffix) {

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -27,12 +28,17 @@ import (
 type tab struct {
 	t      *testing.T
 	ctx    context.Context
+	close  func()
 	portal *portal
 
 	mu         sync.Mutex
-	complaints []string // of the console: errors, and what the content policy forbade
-	requests   []*network.EventRequestWillBeSent
-	dialogs    []page.DialogType
+	complaints []string        // of the console: errors, and what the content policy forbade
+	received   func(event any) // hears everything too, while it is set
+
+	// leave answers the browser's question whether to leave a page with unsaved
+	// changes; asked counts the questions.
+	leave atomic.Bool
+	asked atomic.Int32
 }
 
 var freeTabs = make(chan struct{}, tabsAtOnce)
@@ -55,19 +61,25 @@ func openTab(t *testing.T, p *portal, where context.Context, opts ...chromedp.Co
 	t.Helper()
 	freeTabs <- struct{}{}
 	t.Cleanup(func() { <-freeTabs })
+	b := attach(t, p, where, opts...)
+	b.size(1280, 900)
+	call(b, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true})
+	return b
+}
+
+func attach(t *testing.T, p *portal, where context.Context, opts ...chromedp.ContextOption) *tab {
+	t.Helper()
 	b := &tab{t: t, portal: p}
 	ctx, cancel := chromedp.NewContext(where, append(opts, chromedp.WithListener(b.hear))...)
-	b.ctx = ctx
-	t.Cleanup(func() {
+	b.ctx, b.close = ctx, sync.OnceFunc(func() {
 		b.report()
 		cancel()
 	})
+	t.Cleanup(b.close)
 	// The first call opens the tab and binds its life to this context.
 	if err := chromedp.Do(ctx); err != nil {
 		t.Fatalf("open a tab: %v", err)
 	}
-	b.size(1280, 900)
-	call(b, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true})
 	return b
 }
 
@@ -75,6 +87,9 @@ func openTab(t *testing.T, p *portal, where context.Context, opts ...chromedp.Co
 func (b *tab) hear(event any) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.received != nil {
+		b.received(event)
+	}
 	switch e := event.(type) {
 	case *cdplog.EventEntryAdded:
 		// A refused form answers 4xx, which the network's log calls an error.
@@ -95,12 +110,18 @@ func (b *tab) hear(event any) {
 			}
 			b.complaints = append(b.complaints, text)
 		}
-	case *network.EventRequestWillBeSent:
-		b.requests = append(b.requests, e)
 	case *inspector.EventTargetCrashed:
 		b.complaints = append(b.complaints, "the page has crashed")
 	case *page.EventJavascriptDialogOpening:
-		b.dialogs = append(b.dialogs, e.Type)
+		if e.Type != page.DialogTypeBeforeunload {
+			b.complaints = append(b.complaints, "a dialog of the browser: "+e.Message)
+		}
+		b.asked.Add(1)
+		go func() { // not here: the browser's next words would have to wait
+			ctx, cancel := b.brief()
+			defer cancel()
+			_, _ = chromedp.Call(ctx, page.HandleJavaScriptDialog, page.HandleJavaScriptDialogParams{Accept: b.leave.Load()}) // else the test hangs and says where
+		}()
 	}
 }
 
@@ -233,6 +254,21 @@ func (b *tab) cookie(name, value string) {
 	call(b, network.SetCookie, network.SetCookieParams{Name: name, Value: value, URL: b.portal.url})
 }
 
+// offline cuts the connection, or mends it.
+func (b *tab) offline(cut bool) {
+	b.t.Helper()
+	call(b, network.EmulateNetworkConditionsByRule, network.EmulateNetworkConditionsByRuleParams{
+		MatchedNetworkConditions: []*network.Conditions{{Offline: cut, DownloadThroughput: -1, UploadThroughput: -1}},
+	})
+	call(b, network.OverrideNetworkState, network.OverrideNetworkStateParams{Offline: cut, DownloadThroughput: -1, UploadThroughput: -1})
+}
+
+// forgetSession takes the session's cookie away, as its end would.
+func (b *tab) forgetSession() {
+	b.t.Helper()
+	call(b, network.DeleteCookies, network.DeleteCookiesParams{Name: "portal_session", URL: b.portal.url})
+}
+
 // keys types keys where the focus is; see package kb for those without a letter.
 func (b *tab) keys(keys string, modifiers ...chromedp.Modifier) {
 	b.t.Helper()
@@ -295,18 +331,31 @@ func (b *tab) where() (*page.NavigationEntry, error) {
 	return history.Entries[history.CurrentIndex], nil
 }
 
-// spoken collects what the live regions say from now on.
-func (b *tab) spoken() func() []string {
+// listen makes every page that is opened from now on remember what its live
+// regions say; heard tells.
+func (b *tab) listen() {
 	b.t.Helper()
-	value[bool](b, `(() => {
+	call(b, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: `
 		window.heard = []
-		for (const id of ['live-polite', 'live-assertive']) {
-			const region = document.getElementById(id)
-			new MutationObserver(() => { if (region.textContent) window.heard.push(region.textContent) }).observe(region, {childList: true, characterData: true, subtree: true})
+		new MutationObserver((changes) => {
+			for (const { target } of changes) {
+				const region = (target.nodeType === 1 ? target : target.parentElement)?.closest('#live-polite, #live-assertive')
+				if (region?.textContent && window.heard.at(-1) !== region.textContent) window.heard.push(region.textContent)
+			}
+		}).observe(document, { childList: true, characterData: true, subtree: true })
+	`})
+}
+
+// hears waits until a live region has said these words.
+func (b *tab) hears(want string) {
+	b.t.Helper()
+	b.eventually("somebody to hear "+want, func() error {
+		heard, err := evaluate[[]string](b, `window.heard`)
+		if err == nil && !slices.ContainsFunc(heard, func(s string) bool { return strings.Contains(s, want) }) {
+			return fmt.Errorf("heard were %q", heard)
 		}
-		return true
-	})()`)
-	return func() []string { return value[[]string](b, `window.heard`) }
+		return err
+	})
 }
 
 // text decodes a JSON string of the protocol.
