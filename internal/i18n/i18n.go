@@ -141,6 +141,10 @@ func (l *Localizer) Say(t Text) string {
 		cfg.PluralCount = data["Count"]
 	}
 	s, err := l.loc.Localize(cfg)
+	if err != nil && cfg.PluralCount != nil {
+		cfg.PluralCount = nil // a message with a number in it need not have plural forms
+		s, err = l.loc.Localize(cfg)
+	}
 	if err != nil {
 		return "[[" + t.Key + "]]"
 	}

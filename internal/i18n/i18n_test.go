@@ -29,6 +29,7 @@ func TestSay(t *testing.T) {
 		"1 ring, about 6 seconds":   l.T("path.ring", "Count", 1, "Seconds", 6),
 		"4 rings, about 24 seconds": l.T("path.ring", "Count", 4, "Seconds", 24),
 		"[[no.such.key]]":           l.T("no.such.key"),
+		"1 ms":                      l.T("health.redis.ms", "Count", 1),
 		"Call waiting: turned on":   l.Say(i18n.NewText("history.sentence.on", "What", i18n.NewText("setting.callWaiting"))),
 		"":                          l.Say(i18n.Text{}),
 	} {

@@ -60,7 +60,7 @@ func (s *Service) Organization(ctx context.Context, locationID string) (string, 
 }
 
 func (s *Service) location(ctx context.Context, id string) (webex.Location, error) {
-	r, err := cache.Get(ctx, s.Cache, cache.Key{Owner: id, Name: "location"}, cache.Options{MaxAge: locationAge, Fleet: true}, func(ctx context.Context) (webex.Location, error) {
+	r, err := cache.Get(ctx, s.Cache, locationKey(id), cache.Options{MaxAge: locationAge, Fleet: true}, func(ctx context.Context) (webex.Location, error) {
 		return s.Webex.GetLocation(ctx, id)
 	})
 	return r.Value, err
@@ -72,17 +72,35 @@ func (s *Service) Region(ctx context.Context, subject Subject) string {
 	if subject.LocationID == "" {
 		return ""
 	}
+	if known := s.KnownRegion(ctx, subject); known != "" {
+		return known // locations do not move to other countries
+	}
 	l, err := s.location(ctx, subject.LocationID)
-	if err != nil || l.Address == nil {
+	if err != nil {
+		return ""
+	}
+	return regionOf(l)
+}
+
+// KnownRegion is Region as last read; it asks nobody.
+func (s *Service) KnownRegion(ctx context.Context, subject Subject) string {
+	l, _ := cache.Peek[webex.Location](ctx, s.Cache, locationKey(subject.LocationID))
+	return regionOf(l.Value)
+}
+
+func regionOf(l webex.Location) string {
+	if l.Address == nil {
 		return ""
 	}
 	return strings.ToUpper(l.Address.Country)
 }
 
+func locationKey(id string) cache.Key { return cache.Key{Owner: id, Name: "location"} }
+
 // Zone is the time zone of the subject's location as last read; UTC when it is
 // not known. It asks nobody: pages are shown in it.
 func (s *Service) Zone(ctx context.Context, subject Subject) *time.Location {
-	if l, ok := cache.Peek[webex.Location](ctx, s.Cache, cache.Key{Owner: subject.LocationID, Name: "location"}); ok && l.Value.TimeZone != "" {
+	if l, ok := cache.Peek[webex.Location](ctx, s.Cache, locationKey(subject.LocationID)); ok && l.Value.TimeZone != "" {
 		if zone, err := time.LoadLocation(l.Value.TimeZone); err == nil {
 			return zone
 		}
@@ -110,6 +128,10 @@ type Profile struct {
 func (s *Service) Profile(ctx context.Context, c access.Caller, subject Subject) (Profile, error) {
 	if err := may(c, subject, access.ReadOwn); err != nil {
 		return Profile{}, err
+	}
+	if subject.LocationID != "" {
+		// Asked for at the same time, it is there when the person is.
+		go func() { _, _ = s.location(ctx, subject.LocationID) }() // profileOf does without
 	}
 	got, err := cache.Get(ctx, s.Cache, profileKey(subject.ID), cache.Options{MaxAge: profileAge}, func(ctx context.Context) (webex.Person, error) {
 		return s.Webex.GetPerson(ctx, subject.ID)

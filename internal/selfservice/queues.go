@@ -22,11 +22,19 @@ import (
 const queuesName = "queues"
 
 const (
-	// factsAge is how old facts about a queue may be that many people share.
+	// factsAge is how old facts about a queue may be on which a change is decided, and
+	// how old counts may be that are shown.
 	factsAge = 5 * time.Minute
+	// listAge is how old facts about a queue may be that only say, in a list, whether
+	// its agents may join.
+	listAge = 30 * time.Minute
 	// noQueuesAge is how long somebody who is an agent of no queue of a kind is
 	// not asked about again. Asking costs a call for each kind.
 	noQueuesAge = 5 * time.Minute
+	// patience is the part of the time for the list that is waited, when a list is
+	// wanted soon, for the settings of its queues; and at least leastPatience.
+	patience      = 8
+	leastPatience = 20 * time.Millisecond
 	// factsAtOnce bounds the calls for queues that nobody has seen yet.
 	factsAtOnce = 8
 )
@@ -57,6 +65,9 @@ type Membership struct {
 	Joined                   bool
 	// CanJoin is whether agents of the queue may join and leave themselves.
 	CanJoin bool
+	// Pending is set while the queue's own settings are still being read; the rest
+	// is then as when they could not be.
+	Pending bool
 	// Known is false when the queue's own settings could not be read; then nobody
 	// may join, and the counts are not known.
 	Known          bool
@@ -76,7 +87,12 @@ type facts struct {
 func factsKey(queueID string) cache.Key { return cache.Key{Owner: queueID, Name: "queue"} }
 
 func (s *Service) facts(ctx context.Context, queueID, locationID string, kind queueKind, maxAge time.Duration) (facts, error) {
-	r, err := cache.Get(ctx, s.Cache, factsKey(queueID), cache.Options{MaxAge: maxAge, Fleet: maxAge > 0}, func(ctx context.Context) (facts, error) {
+	r, err := s.readFacts(ctx, queueID, locationID, kind, maxAge)
+	return r.Value, err
+}
+
+func (s *Service) readFacts(ctx context.Context, queueID, locationID string, kind queueKind, maxAge time.Duration) (cache.Reading[facts], error) {
+	return cache.Get(ctx, s.Cache, factsKey(queueID), cache.Options{MaxAge: maxAge, Fleet: maxAge > 0}, func(ctx context.Context) (facts, error) {
 		q, err := s.Webex.GetQueue(ctx, locationID, queueID, bool(kind))
 		if err != nil {
 			return facts{}, err
@@ -96,7 +112,6 @@ func (s *Service) facts(ctx context.Context, queueID, locationID string, kind qu
 		}
 		return f, nil
 	})
-	return r.Value, err
 }
 
 // queueMembership is joining and leaving queues of one kind, as a setting whose
@@ -194,6 +209,17 @@ func membershipDocument(list []webex.AgentQueue, kind queueKind) Document {
 // subject has joined is not older than maxAge; 0 also asks again about kinds of
 // queues that the subject had none of lately.
 func (s *Service) Queues(ctx context.Context, c access.Caller, subject Subject, maxAge time.Duration) ([]Membership, error) {
+	return s.listQueues(ctx, c, subject, maxAge, false)
+}
+
+// QueuesSoon is Queues without waiting for the settings of queues that nobody has
+// seen lately: those are read on, and the queues are Pending until then.
+func (s *Service) QueuesSoon(ctx context.Context, c access.Caller, subject Subject, maxAge time.Duration) ([]Membership, error) {
+	return s.listQueues(ctx, c, subject, maxAge, true)
+}
+
+func (s *Service) listQueues(ctx context.Context, c access.Caller, subject Subject, maxAge time.Duration, soon bool) ([]Membership, error) {
+	begun := time.Now()
 	if err := may(c, subject, access.ReadOwn); err != nil {
 		return nil, err
 	}
@@ -223,8 +249,15 @@ func (s *Service) Queues(ctx context.Context, c access.Caller, subject Subject, 
 	if err != nil {
 		return nil, webex.Problem(err)
 	}
+	facts := ctx
+	if soon {
+		// A card takes little longer than the slowest single answer.
+		var cancel context.CancelFunc
+		facts, cancel = context.WithTimeout(ctx, max(time.Since(begun)/patience, leastPatience))
+		defer cancel()
+	}
 	var lists [2][]Membership
-	g, gctx := errgroup.WithContext(ctx)
+	g, gctx := errgroup.WithContext(facts)
 	for i, kind := range kinds {
 		g.Go(func() (err error) {
 			lists[i], err = s.describe(gctx, subject, readings[i].Value, kind)
@@ -295,15 +328,16 @@ func (s *Service) describe(ctx context.Context, subject Subject, doc Document, k
 	for i := range list {
 		g.Go(func() error {
 			m := &list[i]
-			f, err := s.facts(gctx, m.ID, m.LocationID, kind, factsAge)
+			r, err := s.readFacts(gctx, m.ID, m.LocationID, kind, listAge)
 			if err != nil {
-				if gctx.Err() == nil {
+				if m.Pending = errors.Is(err, context.DeadlineExceeded) && gctx.Err() != nil; !m.Pending && gctx.Err() == nil {
 					s.Log.WarnContext(gctx, "the settings of a queue cannot be read; nobody can join or leave it here", "error", err)
 				}
 				return nil
 			}
+			f := r.Value
 			m.Known, m.CanJoin = true, f.AllowJoin
-			if !f.Unclear {
+			if !f.Unclear && s.Now().Sub(r.At) <= factsAge {
 				m.Agents, m.Active = len(f.Agents), len(f.with(self, m.Joined).Joined)
 			}
 			return nil
@@ -427,9 +461,13 @@ func (s *Service) seen(ctx context.Context, subject Subject, queueIDs []string) 
 	return nil
 }
 
+// chooseAge is how old the list may be out of which queues are chosen: the change
+// itself reads again what is to be changed.
+const chooseAge = 30 * time.Second
+
 // choose reads which queues are meant.
 func (s *Service) choose(ctx context.Context, c access.Caller, subject Subject, queueIDs []string, joined bool) ([]Membership, error) {
-	all, err := s.Queues(ctx, c, subject, 0)
+	all, err := s.Queues(ctx, c, subject, chooseAge)
 	if err != nil {
 		return nil, err
 	}

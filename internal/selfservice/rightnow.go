@@ -11,7 +11,10 @@ import (
 
 // slowFacts is how old the facts may be that hardly change: intercept, which
 // only administrators and this portal set, and the list of phones.
-const slowFacts = time.Minute
+const slowFacts = 5 * time.Minute
+
+// phonesWait is how much longer than for the rest is waited for the phones.
+const phonesWait = 500 * time.Millisecond
 
 // State says in a word what happens to calls now.
 type State string
@@ -62,18 +65,21 @@ type CallPath struct {
 
 // RightNow finds out what happens to calls. Forwarding, do not disturb and
 // voicemail are not older than maxAge. It fails when call forwarding cannot be
-// read; what else cannot be read is named.
+// read; what else cannot be read is named. The phones are only waited for a
+// little: the sentence can do without their names.
 func (s *Service) RightNow(ctx context.Context, c access.Caller, subject Subject, maxAge time.Duration) (CallPath, error) {
+	if err := may(c, subject, access.ReadOwn); err != nil {
+		return CallPath{}, err
+	}
 	var (
 		mu       sync.Mutex
 		wg       sync.WaitGroup
 		readings = map[string]Reading{}
 		failed   = map[string]error{}
-		phones   cache.Reading[[]Device]
 	)
 	for name, age := range map[string]time.Duration{"callForwarding": maxAge, "doNotDisturb": maxAge, "voicemail": maxAge, "intercept": max(maxAge, slowFacts)} {
 		wg.Go(func() {
-			r, err := s.Read(ctx, c, subject, name, age)
+			r, err := s.state(ctx, subject, find(s.catalogue, name), age)
 			mu.Lock()
 			defer mu.Unlock()
 			if err == nil {
@@ -83,24 +89,31 @@ func (s *Service) RightNow(ctx context.Context, c access.Caller, subject Subject
 			}
 		})
 	}
-	wg.Go(func() {
-		r, err := s.KnownDevices(ctx, c, subject)
-		mu.Lock()
-		defer mu.Unlock()
-		if phones = r; err != nil {
-			failed["devices"] = err
+	phones := make(chan []Device, 1)
+	go func() {
+		defer close(phones) // without a list: it could not be read
+		if r, err := s.KnownDevices(ctx, c, subject); err == nil {
+			phones <- r.Value
 		}
-	})
+	}()
 	wg.Wait()
 	if err := failed["callForwarding"]; err != nil {
 		return CallPath{Readings: readings}, err
 	}
 	p := pathOf(readings)
-	p.Phones = phones.Value
-	for _, name := range []string{"doNotDisturb", "voicemail", "intercept", "devices"} {
+	for _, name := range []string{"doNotDisturb", "voicemail", "intercept"} {
 		if err := failed[name]; err != nil && !IsUnlicensed(err) {
 			p.Unread = append(p.Unread, name)
 		}
+	}
+	known := false
+	select {
+	case p.Phones, known = <-phones:
+	case <-time.After(phonesWait):
+		p.Phones, known = s.LastKnownDevices(ctx, c, subject)
+	}
+	if !known {
+		p.Unread = append(p.Unread, "devices")
 	}
 	return p, nil
 }

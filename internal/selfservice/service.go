@@ -143,18 +143,51 @@ func (s *Service) Read(ctx context.Context, c access.Caller, subject Subject, na
 	return s.read(ctx, c, subject, setting, maxAge)
 }
 
+// read asks for the values and for what the caller may do to them side by side:
+// a card takes no longer than the slowest answer.
 func (s *Service) read(ctx context.Context, c access.Caller, subject Subject, setting *Setting, maxAge time.Duration) (Reading, error) {
+	type rights struct {
+		writable bool
+		locked   i18n.Text
+	}
+	may := make(chan rights, 1)
+	go func() {
+		writable, locked, _ := s.writable(ctx, c, subject, setting) // it is locked then
+		may <- rights{writable, locked}
+	}()
+	r, err := s.state(ctx, subject, setting, maxAge)
+	if err != nil {
+		return r, err
+	}
+	given := <-may
+	r.Writable, r.Locked = given.writable, given.locked
+	return r, nil
+}
+
+// state is a Reading that does not say who may change it.
+func (s *Service) state(ctx context.Context, subject Subject, setting *Setting, maxAge time.Duration) (Reading, error) {
+	region := make(chan string, 1)
+	go func() { region <- s.Region(ctx, subject) }()
 	got, err := cache.Get(ctx, s.Cache, cacheKey(subject, setting), cache.Options{MaxAge: maxAge}, func(ctx context.Context) (Document, error) {
 		return setting.read(ctx, s.Webex, subject.ID)
 	})
 	if err != nil {
 		return Reading{Setting: setting}, s.readProblem(ctx, subject, setting, err)
 	}
-	region := s.Region(ctx, subject)
-	r := Reading{Setting: setting, Document: got.Value, At: got.At, ETag: setting.etag(got.Value, region), region: region}
-	r.Writable, r.Locked, _ = s.writable(ctx, c, subject, setting)
+	r := Reading{Setting: setting, Document: got.Value, At: got.At, region: <-region}
+	r.ETag = setting.etag(r.Document, r.region)
 	return r, nil
 }
+
+// KnownLocked reports whether the organization is known to keep the setting of that
+// name from the subject; it asks nobody.
+func (s *Service) KnownLocked(ctx context.Context, subject Subject, name string) bool {
+	setting := s.Setting(name)
+	policy, ok := cache.Peek[webex.FeatureAccess](ctx, s.Cache, policyKey(subject))
+	return setting != nil && setting.FeatureKey != "" && ok && !policy.Value.Allows(setting.FeatureKey)
+}
+
+func policyKey(subject Subject) cache.Key { return cache.Key{Owner: subject.ID, Name: "featureAccess"} }
 
 // LastKnown gives the last reading of a setting while Webex does not answer.
 func (s *Service) LastKnown(ctx context.Context, c access.Caller, subject Subject, name string) (Reading, bool) {
@@ -166,7 +199,7 @@ func (s *Service) LastKnown(ctx context.Context, c access.Caller, subject Subjec
 	if !ok {
 		return Reading{}, false
 	}
-	r := Reading{Setting: setting, Document: got.Value, At: got.At, region: s.Region(ctx, subject)}
+	r := Reading{Setting: setting, Document: got.Value, At: got.At, region: s.KnownRegion(ctx, subject)}
 	r.ETag = setting.etag(r.Document, r.region)
 	return r, true
 }
@@ -242,7 +275,7 @@ func (s *Service) writable(ctx context.Context, c access.Caller, subject Subject
 }
 
 func (s *Service) policy(ctx context.Context, subject Subject) (webex.FeatureAccess, error) {
-	r, err := cache.Get(ctx, s.Cache, cache.Key{Owner: subject.ID, Name: "featureAccess"}, cache.Options{MaxAge: policyAge}, func(ctx context.Context) (webex.FeatureAccess, error) {
+	r, err := cache.Get(ctx, s.Cache, policyKey(subject), cache.Options{MaxAge: policyAge}, func(ctx context.Context) (webex.FeatureAccess, error) {
 		policy, err := s.Webex.GetFeatureAccess(ctx, subject.ID)
 		if err == nil && policy.NeedsDefault() {
 			policy.UserOrgSettingsPermissions, err = s.defaultPolicy(ctx)
@@ -280,7 +313,7 @@ type Written struct {
 // (locked), Invalid with fields, Changed (If-Match), Conflict (Webex refuses),
 // and those of a read; Written.Reading is then the real state if it is known.
 func (s *Service) Write(ctx context.Context, c access.Caller, subject Subject, name string, wish Document, opts WriteOptions) (Written, error) {
-	setting := s.Setting(name)
+	setting := find(s.catalogue, name)
 	if setting == nil {
 		return Written{}, problem.New(problem.NotFound, "setting.notFound")
 	}
@@ -436,7 +469,7 @@ func (s *Service) send(ctx context.Context, c access.Caller, subject Subject, p 
 	default:
 		result.Outcome, now = audit.Refused, before
 	}
-	if now == nil {
+	if now == nil || result.Outcome == audit.Failed && mayComeLate(err) {
 		// The record stays "pending": SettlePending reads again later.
 		_ = s.Cache.Drop(ctx, cacheKey(subject, setting)) // without Redis nothing is kept anyway
 		return p.Written, problem.New(problem.Timeout, keyUnsure).Because(err)
@@ -460,6 +493,13 @@ func (s *Service) send(ctx context.Context, c access.Caller, subject Subject, p 
 	known := webex.Problem(err)
 	known.Public = i18n.NewText("setting.notSaved")
 	return p.Written, known
+}
+
+// mayComeLate reports whether Webex may still be carrying out a write that it has
+// not done yet: it did not answer at all within the time there was.
+func mayComeLate(err error) bool {
+	var e *webex.Error
+	return errors.As(err, &e) && e.Kind == webex.KindTimeout && e.Status == 0
 }
 
 // settle finds out what became of a write that Webex did not answer clearly. It

@@ -52,7 +52,7 @@ func TestThreeReplicasAndOneToken(t *testing.T) {
 						}
 						// A token may be revoked again before it is used: Webex's client
 						// tries once, the person again later.
-						if err != nil && !errors.Is(err, ErrRejectedAgain) {
+						if err != nil {
 							t.Errorf("no token: %v", err)
 							return
 						}

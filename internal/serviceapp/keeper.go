@@ -43,8 +43,6 @@ var (
 	ErrNeedsNewTokens = errors.New("the service app needs new tokens")
 	// ErrNoToken means that there is no usable access token now; one is tried for.
 	ErrNoToken = errors.New("there is no usable service-app token at the moment")
-	// ErrRejectedAgain means that Webex answers 401 to the newest token too.
-	ErrRejectedAgain = errors.New("Webex rejects the service-app token that it has just given")
 
 	errUnreadable = errors.New("the stored service-app tokens were sealed with a key that this replica does not have")
 )
@@ -210,10 +208,11 @@ func (k *Keeper) AccessToken(ctx context.Context) (string, error) {
 	return "", k.problem(ctx, err)
 }
 
-// Rejected returns another access token than the one that Webex answered 401 to:
-// what is stored by now, or else what one refresh by the whole fleet gives. The
-// error is a *problem.Error around ErrNeedsNewTokens, ErrNoToken or
-// ErrRejectedAgain, or ctx's.
+// Rejected returns the access token to repeat a call with that Webex answered 401:
+// what is stored by now, or else what one refresh by the whole fleet gives. That may
+// be the same token again: Webex gives it out for a while, and a single 401 may be
+// Webex's mistake. The error is a *problem.Error around ErrNeedsNewTokens or
+// ErrNoToken, or ctx's.
 func (k *Keeper) Rejected(ctx context.Context, token string) (string, error) {
 	if other, ok := k.usableToken(token); ok {
 		return other, nil
@@ -231,11 +230,11 @@ func (k *Keeper) Rejected(ctx context.Context, token string) (string, error) {
 		if err := k.renew(ctx, cur); err != nil {
 			return "", k.problem(ctx, err)
 		}
-		if other, ok := k.usableToken(token); ok {
-			return other, nil
-		}
 	}
-	return "", problem.New(problem.BadGateway, "serviceapp.rejected").Because(ErrRejectedAgain)
+	if newest, ok := k.usableToken(""); ok {
+		return newest, nil
+	}
+	return "", k.problem(ctx, ErrNoToken)
 }
 
 // Status reads what is stored and says how the tokens are. When Redis does not

@@ -49,7 +49,7 @@ func newProvider(client *http.Client, c oidc.ProviderConfig, issuers []string) *
 	ctx := oidc.ClientContext(context.Background(), client)
 	return &provider{
 		oidc:    c.NewProvider(ctx),
-		keys:    oidc.NewRemoteKeySet(ctx, c.JWKSURL),
+		keys:    oidc.NewRemoteKeySet(oidc.ClientContext(ctx, usableKeys(client)), c.JWKSURL),
 		issuers: issuers,
 		// client_secret_basic is all that Webex advertises (AUTH.md 1.2), and the default
 		// of OpenID Connect. Left open, x/oauth2 would try both ways and send the code twice.

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/a-h/templ"
@@ -52,6 +53,9 @@ type shown struct {
 	// last names the queues whose last agent would leave.
 	last *selfservice.LastAgentError
 	row  string
+	// again is set when the card can fetch itself once more: then it does not wait
+	// for what takes two answers one after the other.
+	again bool
 }
 
 // homeOf is where each card lives.
@@ -233,7 +237,15 @@ func numberParts(r *http.Request, p selfservice.Profile) []string {
 func (s *Server) quickCard(r *http.Request, v shown) templates.Quick {
 	q := templates.Quick{Card: cardBase("quick", v), ForwardURL: "/calls#card-always", ForwardHint: tr(r, "quick.forward.to")}
 	who := visitorFrom(r.Context())
+	if s.Settings.KnownLocked(r.Context(), who.subject, "callForwarding") {
+		q.ForwardURL = ""
+	}
+	var wg sync.WaitGroup
+	var queues []selfservice.Membership
+	var queuesErr error
+	wg.Go(func() { queues, queuesErr = s.queuesFor(r, v) })
 	dnd, err := s.read(r, "doNotDisturb", v, &q.Card)
+	wg.Wait()
 	switch {
 	case err == nil:
 		q.DoNotDisturb = s.switchOf(r, dnd, "enabled", "quick-dnd", onHome)
@@ -246,9 +258,12 @@ func (s *Server) quickCard(r *http.Request, v shown) templates.Quick {
 		s.fail(r, &q.Card, err)
 		return q
 	}
-	if queues, err := s.Settings.Queues(r.Context(), who.Caller, who.subject, v.age); err == nil {
+	if queuesErr == nil {
 		joined, leavable := 0, 0
 		for _, m := range queues {
+			if m.Pending && v.again && !q.Refresh {
+				readAgain(&q.Card)
+			}
 			if m.Joined {
 				joined++
 				if m.CanJoin {
@@ -291,7 +306,7 @@ func (s *Server) queuesCard(r *http.Request, v shown) templates.Queues {
 		q.All = templates.Link{Text: tr(r, "queues.all"), URL: "/queues"}
 	}
 	who := visitorFrom(r.Context())
-	queues, err := s.Settings.Queues(r.Context(), who.Caller, who.subject, v.age)
+	queues, err := s.queuesFor(r, v)
 	if err != nil {
 		if known, ok := s.Settings.KnownQueues(r.Context(), who.Caller, who.subject); ok && s.down(err) {
 			queues = known
@@ -305,10 +320,25 @@ func (s *Server) queuesCard(r *http.Request, v shown) templates.Queues {
 	return q
 }
 
+// queuesFor reads the queues of a card. One that can be read again does not wait
+// for everything.
+func (s *Server) queuesFor(r *http.Request, v shown) ([]selfservice.Membership, error) {
+	who := visitorFrom(r.Context())
+	if v.again {
+		return s.Settings.QueuesSoon(r.Context(), who.Caller, who.subject, v.age)
+	}
+	return s.Settings.Queues(r.Context(), who.Caller, who.subject, v.age)
+}
+
+// readAgain makes a card fetch itself once more, for what was still pending.
+func readAgain(c *templates.Card) {
+	c.Refresh, c.URL = true, c.URL+"&rest=1"
+}
+
 // fillQueues shows queues on their card.
 func (s *Server) fillQueues(r *http.Request, q *templates.Queues, queues []selfservice.Membership, v shown) {
 	action := "?page=" + v.page
-	joinable, leavable := 0, 0
+	joinable, leavable, pending := 0, 0, false
 	for i, m := range queues {
 		row := queueRow(r, m, "queue-"+strconv.Itoa(i), action)
 		if v.row != "" && webex.SameID(v.row, m.ID) {
@@ -319,6 +349,7 @@ func (s *Server) fillQueues(r *http.Request, q *templates.Queues, queues []selfs
 			}
 		}
 		q.Rows = append(q.Rows, row)
+		pending = pending || m.Pending
 		switch {
 		case m.CanJoin && m.Joined:
 			leavable++
@@ -328,6 +359,9 @@ func (s *Server) fillQueues(r *http.Request, q *templates.Queues, queues []selfs
 	}
 	all := func(joined string) templates.Action {
 		return templates.Action{URL: "/queues" + action, Hidden: hidden(r, "queues", templates.Hidden{Name: "joined", Value: joined})}
+	}
+	if pending && v.again {
+		readAgain(&q.Card)
 	}
 	if joinable > 0 {
 		q.JoinAll = all("true")
@@ -361,6 +395,8 @@ func queueRow(r *http.Request, m selfservice.Membership, id, action string) temp
 	if !m.CanJoin {
 		key := "queues.lock.out"
 		switch {
+		case m.Pending:
+			key = "queues.lock.pending"
 		case !m.Known:
 			key = "queues.lock.unknown"
 		case m.Joined:
@@ -610,7 +646,7 @@ func (s *Server) historyCard(r *http.Request, v shown) templates.History {
 		s.fail(r, &h.Card, err)
 		return h
 	}
-	region := s.Settings.Region(r.Context(), who.subject)
+	region := s.Settings.KnownRegion(r.Context(), who.subject)
 	for i, rec := range records {
 		e := templates.Entry{
 			ID: "change-" + strconv.Itoa(i), Sentence: sentence(r, rec), Who: s.actorWords(r, rec), When: s.clock(r, rec.At), Reason: rec.Reason,

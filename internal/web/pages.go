@@ -343,10 +343,16 @@ func (s *Server) renderPage(w http.ResponseWriter, r *http.Request, name string,
 	return render(w, r, status, templates.HomePage(f, c))
 }
 
+// restAge is how old readings may be when a card is fetched once more for its rest.
+const restAge = 15 * time.Second
+
 // showCard answers with one card; a browser without JavaScript gets its page.
 func (s *Server) showCard(w http.ResponseWriter, r *http.Request) error {
 	name := param(r, "card")
-	v := shown{page: pageParam(r), age: oneView}
+	v := shown{page: pageParam(r), age: oneView, again: true}
+	if r.URL.Query().Has("rest") { // what was read for the first part will do
+		v.age, v.again = restAge, false
+	}
 	if r.URL.Query().Has("fresh") {
 		v.age = 0
 	}

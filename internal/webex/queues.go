@@ -306,6 +306,9 @@ func (l *agentQueues) readPage(ctx context.Context, c *Client) error {
 func endAgentQueues(lists []*agentQueues) bool {
 	count, known := 0, 0
 	for _, l := range lists {
+		if len(lists) == 1 {
+			l.count = 0 // it may count queues of the kind that was not asked for
+		}
 		count = max(count, l.count)
 		known += len(l.queues)
 	}
