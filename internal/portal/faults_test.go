@@ -48,7 +48,7 @@ var faults = map[string]fault{
 	"503 unavailable":           {status(503, 0), 503, 503, "failed", 0, false},
 	"504 timeout":               {status(504, 0), 504, 504, "failed", 0, false},
 	"302 to elsewhere":          {webexsim.Fault{Kind: webexsim.FaultRedirect}, 502, 502, "failed", 0, false},
-	"no answer":                 {webexsim.Fault{Kind: webexsim.FaultHang}, 504, 504, "failed", 0, false},
+	"no answer":                 {webexsim.Fault{Kind: webexsim.FaultHang}, 504, 504, "pending", 0, false},
 	"an answer that is cut off": {webexsim.Fault{Kind: webexsim.FaultTruncate}, 502, 200, "done", 0, false},
 	"half a document":           {webexsim.Fault{Kind: webexsim.FaultInvalidJSON}, 502, 200, "done", 0, false},
 	"values of another type":    {webexsim.Fault{Kind: webexsim.FaultWrongType}, 502, 200, "done", 0, false},

@@ -372,7 +372,13 @@ func (b *browser) view(path string) (page answer, cards map[string]answer) {
 			urls = append(urls, u)
 		}
 	}
-	return page, b.all(urls)
+	cards = b.all(urls)
+	for asked, card := range cards { // a card that fetches itself once more for the rest
+		if m := fetched.FindStringSubmatch(card.body); m != nil && strings.Contains(m[1], "rest=1") {
+			cards[asked] = b.partial(html.UnescapeString(m[1]))
+		}
+	}
+	return page, cards
 }
 
 // all asks for several parts of a page at the same time.

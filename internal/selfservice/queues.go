@@ -34,7 +34,7 @@ const (
 	// patience is the part of the time for the list that is waited, when a list is
 	// wanted soon, for the settings of its queues; and at least leastPatience.
 	patience      = 8
-	leastPatience = 20 * time.Millisecond
+	leastPatience = 75 * time.Millisecond
 	// factsAtOnce bounds the calls for queues that nobody has seen yet.
 	factsAtOnce = 8
 )
