@@ -47,6 +47,14 @@ func ParseDocument(text []byte) (Document, error) {
 	return doc, nil
 }
 
+// UnmarshalJSON keeps numbers as they are written. A reading that comes out of
+// the shared cache must be equal to the one that went in.
+func (d *Document) UnmarshalJSON(text []byte) error {
+	numbers := json.NewDecoder(bytes.NewReader(text))
+	numbers.UseNumber()
+	return numbers.Decode((*map[string]any)(d))
+}
+
 // Webex's settings are four objects deep; a queue's id is a name of some 200 bytes.
 const (
 	maxDepth = 8

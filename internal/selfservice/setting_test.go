@@ -293,3 +293,27 @@ func FuzzWish(f *testing.F) {
 		}
 	})
 }
+
+// A reading that other cards or replicas take from the cache says the same as the
+// one that was read.
+func TestADocumentComesBackFromTheCacheAsItWas(t *testing.T) {
+	t.Parallel()
+	doc, err := ParseDocument([]byte(`{"noAnswer":{"numberOfRings":3,"destination":"+4930","enabled":true}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := json.Marshal(struct{ Value Document }{doc})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var kept struct{ Value Document }
+	if err := json.Unmarshal(text, &kept); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(doc, kept.Value); diff != "" {
+		t.Errorf("(-read +kept)\n%s", diff)
+	}
+	if got := kept.Value.Int("noAnswer.numberOfRings"); got != 3 {
+		t.Errorf("3 rings became %d", got)
+	}
+}
