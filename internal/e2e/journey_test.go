@@ -107,6 +107,35 @@ func TestSomebodySignsInSwitchesDoNotDisturbAndSignsOut(t *testing.T) {
 	}
 }
 
+// What the portal remembers and what it reads afresh say the same.
+func TestASecondLookShowsTheSame(t *testing.T) {
+	t.Parallel()
+	b := newTab(t, shared)
+	b.signIn("mei.wang@patchbay.example", "/")
+	looks := map[string][]string{"/": nil, "/calls": nil, "/queues": nil, "/phones": nil}
+	for range 3 {
+		for path := range looks {
+			b.open(path)
+			said, err := b.by("main", "").text()
+			if err != nil {
+				t.Fatal(err)
+			}
+			looks[path] = append(looks[path], said)
+		}
+	}
+	for path, said := range looks {
+		for _, again := range said[1:] {
+			if again != said[0] {
+				t.Errorf("%s first said\n%s\nand later\n%s", path, said[0], again)
+			}
+		}
+	}
+	b.open("/calls")
+	if got := b.card("When you do not answer").by("spinbutton", "Let it ring first").content(); got != "5" {
+		t.Errorf("rings before forwarding: %s, want 5", got)
+	}
+}
+
 func TestSomebodyForwardsAllCalls(t *testing.T) {
 	t.Parallel()
 	b := newTab(t, shared)

@@ -8,7 +8,7 @@
 //
 // Pictures of every page are written to test-artifacts/screenshots with
 //
-//	PATCHBAY_SCREENSHOTS=1 go test ./internal/e2e -run TestScreenshots
+//	go test -tags screenshots ./internal/e2e -run TestScreenshots
 package e2e
 
 import (
