@@ -367,7 +367,22 @@ func (s *Server) apiUndo(w http.ResponseWriter, r *http.Request) error {
 	}
 	v := visitorFrom(r.Context())
 	written, err := s.Settings.Undo(r.Context(), v.Caller, v.subject, param(r, "record"), opts)
-	return answerWrite(w, r, written, err)
+	if err != nil || written.Reading.Setting.Group != "queues" {
+		return answerWrite(w, r, written, err)
+	}
+	w.Header().Set("Audit-Id", written.RecordID)
+	var queues []queueJSON
+	for _, c := range written.Changes {
+		if m, ok := s.Settings.MembershipAfter(r.Context(), v.subject, written, strings.TrimSuffix(c.Path, ".joined")); ok {
+			queues = append(queues, queueOf(m))
+		}
+	}
+	if len(queues) == 1 {
+		return writeJSON(w, queues[0])
+	}
+	return writeJSON(w, struct { // several queues were left at once
+		Items []queueJSON `json:"items"`
+	}{queues})
 }
 
 func (s *Server) apiDescription(w http.ResponseWriter, _ *http.Request) error {
