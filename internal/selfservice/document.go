@@ -44,7 +44,44 @@ func ParseDocument(text []byte) (Document, error) {
 	if !modest(doc, maxDepth) {
 		return nil, errors.New("read a JSON object: it is deeper, or its names are longer, than any setting's")
 	}
+	if name := saidTwice(json.NewDecoder(bytes.NewReader(text))); name != "" {
+		return nil, fmt.Errorf("read a JSON object: %q is said twice", name)
+	}
 	return doc, nil
+}
+
+// saidTwice finds a name that stands twice in one object; the text is known to be
+// JSON. Of two values one would be dropped without a word.
+func saidTwice(d *json.Decoder) string {
+	open, err := d.Token()
+	if err != nil {
+		return ""
+	}
+	switch open {
+	case json.Delim('{'):
+		seen := map[string]bool{}
+		for d.More() {
+			token, _ := d.Token()
+			name, _ := token.(string)
+			if seen[name] {
+				return name
+			}
+			seen[name] = true
+			if inside := saidTwice(d); inside != "" {
+				return inside
+			}
+		}
+	case json.Delim('['):
+		for d.More() {
+			if inside := saidTwice(d); inside != "" {
+				return inside
+			}
+		}
+	default:
+		return ""
+	}
+	_, _ = d.Token() // the end of it
+	return ""
 }
 
 // UnmarshalJSON keeps numbers as they are written. A reading that comes out of

@@ -258,10 +258,13 @@ func TestWhatIsWrongIsToldInBounds(t *testing.T) {
 
 func TestParseDocument(t *testing.T) {
 	t.Parallel()
-	for _, text := range []string{``, `null`, `[]`, `1`, `"x"`, `{} {}`, `{}x`, `{"a":}`, `{`} {
+	for _, text := range []string{``, `null`, `[]`, `1`, `"x"`, `{} {}`, `{}x`, `{"a":}`, `{`, `{"a":1,"a":2}`, `{"b":{"a":1,"a":2}}`, `{"b":[{"a":1,"a":2}]}`} {
 		if d, err := ParseDocument([]byte(text)); err == nil {
 			t.Errorf("%q was read as %v", text, d)
 		}
+	}
+	if _, err := ParseDocument([]byte(`{"a":{"a":1,"b":[1,{"a":2}]},"b":{"a":3}}`)); err != nil {
+		t.Errorf("one name in several objects: %v", err)
 	}
 }
 
