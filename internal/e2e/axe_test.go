@@ -111,8 +111,15 @@ func TestPagesAreAccessible(t *testing.T) {
 		"no permission":                {eva, "/health", nil},
 		"not found":                    {eva, "/nothing", nil},
 		"the API page":                 {eva, "/api/docs", nil},
-		"help":                         {eva, "/help", nil},
-		"help, signed out":             {"", "/help", nil},
+		"the API page, with answers": {eva, "/api/docs", func(b *tab) {
+			for _, name := range []string{"Who I am", "My phones"} {
+				b.by("DisclosureTriangle", "*"+name).click()
+				b.by("button", "Send : "+name).click()
+				b.by("region", "Answer: "+name).says("200")
+			}
+		}},
+		"help":             {eva, "/help", nil},
+		"help, signed out": {"", "/help", nil},
 		"a wrong number": {eva, "/calls", func(b *tab) {
 			card := b.card("Forward all calls")
 			card.by("checkbox", "Send every call somewhere else").click()

@@ -19,7 +19,8 @@ type place struct {
 	steps []step
 }
 
-// step is one role and name. A name that ends in "*" is the beginning of one.
+// step is one role and name. A name that ends in "*" is the beginning of one, and
+// one that starts with it the end.
 type step struct{ role, name string }
 
 // by names something on the page.
@@ -52,6 +53,9 @@ func (s step) matches(n *accessibility.Node) bool {
 	name := nameOf(n)
 	if prefix, ok := strings.CutSuffix(s.name, "*"); ok {
 		return strings.HasPrefix(name, prefix)
+	}
+	if suffix, ok := strings.CutPrefix(s.name, "*"); ok {
+		return strings.HasSuffix(name, suffix)
 	}
 	return name == s.name
 }

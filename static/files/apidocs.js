@@ -48,14 +48,14 @@ function operation(spec, path, verb, index) {
   form.append(element('button', { class: 'btn primary', type: 'submit' }, words.send, element('span', { class: 'hidden-visually' }, `: ${name}`)))
   form.addEventListener('submit', (event) => {
     event.preventDefault()
-    send(form, verb, path, output)
+    send(form, verb, path, output, name)
   })
   return element('details', {},
     element('summary', {}, element('span', { class: 'verb' }, verb.toUpperCase()), element('code', {}, path), op.summary ?? ''),
     op.description ? element('p', { class: 'hint' }, op.description) : '', form, output)
 }
 
-async function send(form, verb, path, output) {
+async function send(form, verb, path, output, name) {
   const headers = { Accept: 'application/json' }
   const query = new URLSearchParams()
   let body
@@ -79,7 +79,7 @@ async function send(form, verb, path, output) {
     shown = String(error)
   }
   output.hidden = false
-  output.replaceChildren(element('p', { class: 'strong' }, words.answer), element('pre', { tabindex: '0', role: 'region', 'aria-label': words.answer }, shown))
+  output.replaceChildren(element('p', { class: 'strong' }, words.answer), element('pre', { tabindex: '0', role: 'region', 'aria-label': `${words.answer}: ${name}` }, shown))
 }
 
 function pretty(text) {
