@@ -228,6 +228,15 @@ func TestEveryFaultOfAWriteIsSettled(t *testing.T) {
 				return
 			}
 			w.sim.ClearFaults()
+			if f.outcome == "pending" {
+				w.replicas[0].clock.pass(2 * time.Minute)
+				if err := w.replicas[0].Settings.SettlePending(t.Context()); err != nil {
+					t.Error(err)
+				}
+				if got := b.outcomes(t); !slices.Equal(got, slices.Repeat([]string{"failed"}, len(answers))) {
+					t.Errorf("the history says %v in the end", got)
+				}
+			}
 			for path, body := range writes {
 				if a := b.put(path, body); a.status != http.StatusOK {
 					t.Errorf("PUT %s does not work after the trouble: %d\n%s", path, a.status, a.body)
@@ -376,7 +385,9 @@ func TestWhileWebexIsDownTheLastValuesAreShown(t *testing.T) {
 	b.view("/calls")
 	w.replicas[0].clock.pass(6 * time.Minute)
 	w.sim.SetFault(status(http.StatusServiceUnavailable, 0))
-	b.view("/calls") // Webex begins to fail
+	for _, path := range []string{"always", "doNotDisturb", "callWaiting", "intercept"} {
+		b.partial("/cards/" + path + "?page=calls&fresh=1") // Webex begins to fail
+	}
 	w.replicas[0].clock.pass(10 * time.Second)
 	for _, page := range []string{"/", "/calls"} {
 		html, cards := b.view(page)

@@ -3,9 +3,7 @@ package portal_test
 import (
 	"context"
 	"log/slog"
-	"maps"
 	"net/http"
-	"slices"
 	"testing"
 	"time"
 
@@ -15,40 +13,38 @@ import (
 )
 
 // TestSlowWebexDoesNotHoldThePageUp: the page comes at once, and each card after
-// one call to Webex, also with cold caches.
+// the slowest single answer of Webex, also when nothing is known yet. It measures,
+// so it runs before the tests that run in parallel.
 func TestSlowWebexDoesNotHoldThePageUp(t *testing.T) {
-	t.Parallel()
-	const latency = 2 * time.Second
-	for _, who := range []string{greta, ana} {
-		t.Run(who, func(t *testing.T) {
-			t.Parallel()
-			w := start(t, setup{})
-			b := w.signIn(t, who)
-			w.sim.SetLatency(latency)
-			for _, path := range []string{"/calls", "/", "/queues", "/phones", "/history"} {
-				w.replicas[0].clock.pass(20 * time.Minute)
-				page, cards := b.view(path)
-				if page.took > 500*time.Millisecond {
-					t.Errorf("the page %s took %s", path, page.took)
-				}
-				var slowest time.Duration
-				for _, card := range slices.Sorted(maps.Keys(cards)) {
-					took := cards[card].took
-					slowest = max(slowest, took)
-					if limit := latency*12/10 + 300*time.Millisecond; took > limit {
-						t.Errorf("%s took %s, want at most %s", card, took, limit)
-					}
-				}
-				t.Logf("%s: the page %s, the slowest of %d cards %s", path, page.took.Round(time.Millisecond), len(cards), slowest.Round(time.Millisecond))
+	const (
+		latency = time.Second
+		atOnce  = 300 * time.Millisecond // the limit is 50 ms; this machine is busy, and the race detector is slow
+		card    = latency*12/10 + 500*time.Millisecond
+	)
+	w := start(t, setup{})
+	b := w.signIn(t, ana)
+	w.sim.SetLatency(latency)
+	for _, path := range []string{"/calls", "/", "/queues", "/phones", "/history"} {
+		w.replicas[0].clock.pass(20 * time.Minute)
+		page, cards := b.view(path)
+		if page.took > atOnce {
+			t.Errorf("the page %s took %s", path, page.took)
+		}
+		var slowest time.Duration
+		for url, a := range cards {
+			slowest = max(slowest, a.took)
+			if a.took > card {
+				t.Errorf("%s took %s, want at most %s", url, a.took, card)
 			}
-			w.replicas[0].clock.pass(3 * time.Second)
-			if a := b.put(dndAPI, `{"enabled":true}`).wants(t, http.StatusOK); a.took > 3*latency+time.Second {
-				t.Errorf("a switch took %s", a.took)
-			} else {
-				t.Logf("a switch: %s", a.took.Round(time.Millisecond))
-			}
-		})
+		}
+		t.Logf("%s: the page %s, the slowest of %d cards %s", path, page.took.Round(time.Millisecond), len(cards), slowest.Round(time.Millisecond))
 	}
+	w.replicas[0].clock.pass(3 * time.Second)
+	a := b.put(dndAPI, `{"enabled":true}`).wants(t, http.StatusOK)
+	if a.took > 2*latency+time.Second {
+		t.Errorf("a switch took %s: it reads once and writes once", a.took)
+	}
+	t.Logf("a switch: %s", a.took.Round(time.Millisecond))
 }
 
 // BenchmarkFromStartToListening measures what `portal serve` does before it

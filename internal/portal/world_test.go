@@ -356,28 +356,37 @@ func (a answer) wants(t testing.TB, status int) answer {
 	return a
 }
 
-var fetched = regexp.MustCompile(`hx-get="(/cards/[^"]+)"`)
+// fetched finds the cards that fetch themselves when they come onto the page.
+var fetched = regexp.MustCompile(`hx-get="(/cards/[^"]+)" hx-trigger="load, `)
 
-// view opens a page as a browser does: the page, then all its cards at once. It
-// gives the cards by the path they were asked for.
+// toFetch lists what a browser fetches for a piece of HTML.
+func toFetch(body string) (urls []string) {
+	for _, m := range fetched.FindAllStringSubmatch(body, -1) {
+		if u := html.UnescapeString(m[1]); !slices.Contains(urls, u) {
+			urls = append(urls, u)
+		}
+	}
+	return urls
+}
+
+// view opens a page as a browser does: the page, then all its cards at once, and
+// those once more that come in two parts. It gives the cards by the path they were
+// first asked for; they took the time until their first part came.
 func (b *browser) view(path string) (page answer, cards map[string]answer) {
 	b.t.Helper()
 	page = b.get(path)
 	if page.status != http.StatusOK {
 		b.t.Fatalf("GET %s: %d\n%s", path, page.status, page.body)
 	}
-	var urls []string
-	for _, m := range fetched.FindAllStringSubmatch(page.body, -1) {
-		if u := html.UnescapeString(m[1]); !slices.Contains(urls, u) {
-			urls = append(urls, u)
+	cards = atOnce(toFetch(page.body), func(url string) answer {
+		first := b.partial(url)
+		last := first
+		for more := toFetch(last.body); len(more) > 0; more = toFetch(last.body) {
+			last = b.partial(more[0])
 		}
-	}
-	cards = b.all(urls)
-	for asked, card := range cards { // a card that fetches itself once more for the rest
-		if m := fetched.FindStringSubmatch(card.body); m != nil && strings.Contains(m[1], "rest=1") {
-			cards[asked] = b.partial(html.UnescapeString(m[1]))
-		}
-	}
+		last.took = first.took
+		return last
+	})
 	return page, cards
 }
 
