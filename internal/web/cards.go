@@ -266,7 +266,7 @@ func (s *Server) quickCard(r *http.Request, v shown) templates.Quick {
 			}
 			if m.Joined {
 				joined++
-				if m.CanJoin {
+				if m.CanJoin || m.Pending { // most can be left: the page must not jump when that is known
 					leavable++
 				}
 			}
