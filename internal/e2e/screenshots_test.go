@@ -97,7 +97,7 @@ func TestScreenshots(t *testing.T) {
 		b := newTab(t, p)
 		b.media("prefers-color-scheme", "light", "prefers-reduced-motion", "reduce")
 		b.signIn(greta, "/")
-		b.size(1280, 860)
+		b.size(1280, 980)
 		save(b, filepath.Join("..", "..", "docs", "images", "home.png"))
 		call(b, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: 390, Height: 844, DeviceScaleFactor: 1, Mobile: true})
 		save(b, filepath.Join("..", "..", "docs", "images", "home-phone.png"))

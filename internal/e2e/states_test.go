@@ -407,10 +407,11 @@ func TestSwitchesTouchedWhileTheyAreSaved(t *testing.T) {
 	dnd := b.card("Quick actions").by("switch", "Do not disturb")
 	touch := func(times int) {
 		t.Helper()
-		x, y, err := dnd.middle()
-		if err != nil {
-			t.Fatal(err)
-		}
+		var x, y float64
+		b.eventually("the switch to be in view", func() (err error) {
+			x, y, err = dnd.middle()
+			return err
+		})
 		for range times {
 			b.do(chromedp.MouseClickXY(x, y))
 		}

@@ -209,16 +209,23 @@ func (b *tab) navigate(address string) {
 	b.do(chromedp.Navigate(address))
 }
 
-// settled waits until the page is there and nothing is being loaded or saved.
+// settled waits until the page is there, nothing is being loaded or saved, and no
+// card is about to be shown anew. It looks twice: one answer may bring several
+// cards, and a click on a card that is being replaced is lost.
 func (b *tab) settled() {
 	b.t.Helper()
+	quiet := 0
 	b.eventually("the page and its cards", func() error {
 		busy, err := evaluate[[]string](b, `[...(document.readyState === 'complete' ? [] : ['page']),
-			...[...document.querySelectorAll('[aria-busy=true]')].map((e) => e.id || e.tagName)]`)
-		if err == nil && len(busy) > 0 {
-			return fmt.Errorf("still busy: %v", busy)
+			...[...document.querySelectorAll('[aria-busy=true], [data-card][hx-trigger^=load]')].map((e) => e.id || e.tagName)]`)
+		if err != nil || len(busy) > 0 {
+			quiet = 0
+			return errors.Join(err, fmt.Errorf("still busy: %v", busy))
 		}
-		return err
+		if quiet++; quiet < 2 {
+			return errors.New("quiet for a moment only")
+		}
+		return nil
 	})
 }
 
