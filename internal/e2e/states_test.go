@@ -368,7 +368,7 @@ func (b *tab) popup() *tab {
 		}
 		return errNone
 	})
-	return attach(b.t, b.portal, browser, chromedp.WithTargetID(found))
+	return attach(browser, b.t, b.portal, chromedp.WithTargetID(found))
 }
 
 func TestTheBrowserIsOffline(t *testing.T) {
@@ -502,7 +502,7 @@ func TestAFormIsForOnePerson(t *testing.T) {
 	card.by("checkbox", "Send every call somewhere else").click()
 	card.by("textbox", "Send calls to").fill("1001")
 
-	second := openTab(t, p, browser, chromedp.WithExistingBrowserContext(chromedp.FromContext(b.ctx).BrowserContextID))
+	second := openTab(browser, t, p, chromedp.WithExistingBrowserContext(chromedp.FromContext(b.ctx).BrowserContextID))
 	second.forgetSession()
 	second.signIn(lena, "/phones")
 	second.close()

@@ -47,27 +47,27 @@ var freeTabs = make(chan struct{}, tabsAtOnce)
 // complaint in the browser's console fails it.
 func newTab(t *testing.T, p *portal) *tab {
 	t.Helper()
-	return openTab(t, p, browser, chromedp.WithNewBrowserContext())
+	return openTab(browser, t, p, chromedp.WithNewBrowserContext())
 }
 
 // newPlainTab is newTab in a browser that runs no scripts; value and settled,
 // which are scripts, do not work in it.
 func newPlainTab(t *testing.T, p *portal) *tab {
 	t.Helper()
-	return openTab(t, p, plain, chromedp.WithNewBrowserContext())
+	return openTab(plain, t, p, chromedp.WithNewBrowserContext())
 }
 
-func openTab(t *testing.T, p *portal, where context.Context, opts ...chromedp.ContextOption) *tab {
+func openTab(where context.Context, t *testing.T, p *portal, opts ...chromedp.ContextOption) *tab {
 	t.Helper()
 	freeTabs <- struct{}{}
 	t.Cleanup(func() { <-freeTabs })
-	b := attach(t, p, where, opts...)
+	b := attach(where, t, p, opts...)
 	b.size(1280, 900)
 	call(b, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true})
 	return b
 }
 
-func attach(t *testing.T, p *portal, where context.Context, opts ...chromedp.ContextOption) *tab {
+func attach(where context.Context, t *testing.T, p *portal, opts ...chromedp.ContextOption) *tab {
 	t.Helper()
 	b := &tab{t: t, portal: p}
 	ctx, cancel := chromedp.NewContext(where, append(opts, chromedp.WithListener(b.hear))...)
