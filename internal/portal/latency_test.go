@@ -2,6 +2,7 @@ package portal_test
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"testing"
@@ -25,19 +26,28 @@ func TestSlowWebexDoesNotHoldThePageUp(t *testing.T) {
 	b := w.signIn(t, ana)
 	w.sim.SetLatency(latency)
 	for _, path := range []string{"/calls", "/", "/queues", "/phones", "/history"} {
-		w.replicas[0].clock.pass(20 * time.Minute)
-		page, cards := b.view(path)
-		if page.took > atOnce {
-			t.Errorf("the page %s took %s", path, page.took)
-		}
-		var slowest time.Duration
-		for url, a := range cards {
-			slowest = max(slowest, a.took)
-			if a.took > card {
-				t.Errorf("%s took %s, want at most %s", url, a.took, card)
+		var slow []string
+		for range 3 { // a busy machine is slow at times, a page that waits for Webex always
+			w.replicas[0].clock.pass(20 * time.Minute)
+			page, cards := b.view(path)
+			if slow = nil; page.took > atOnce {
+				slow = append(slow, fmt.Sprintf("the page took %s", page.took))
+			}
+			var slowest time.Duration
+			for url, a := range cards {
+				slowest = max(slowest, a.took)
+				if a.took > card {
+					slow = append(slow, fmt.Sprintf("%s took %s, want at most %s", url, a.took, card))
+				}
+			}
+			t.Logf("%s: the page %s, the slowest of %d cards %s", path, page.took.Round(time.Millisecond), len(cards), slowest.Round(time.Millisecond))
+			if len(slow) == 0 {
+				break
 			}
 		}
-		t.Logf("%s: the page %s, the slowest of %d cards %s", path, page.took.Round(time.Millisecond), len(cards), slowest.Round(time.Millisecond))
+		for _, what := range slow {
+			t.Errorf("%s: %s", path, what)
+		}
 	}
 	w.replicas[0].clock.pass(3 * time.Second)
 	a := b.put(dndAPI, `{"enabled":true}`).wants(t, http.StatusOK)
