@@ -198,7 +198,7 @@ func TestEveryFaultOfAWriteIsSettled(t *testing.T) {
 				} else {
 					checkProblem(t, path, a, f.write)
 				}
-				if a.took > 20*time.Second {
+				if a.took > 40*time.Second { // a change may take that long, with settling it
 					t.Errorf("PUT %s took %s", path, a.took)
 				}
 				if a.header.Get("Audit-Id") == "" {
