@@ -90,6 +90,42 @@ func TestEveryKeyUsedExists(t *testing.T) {
 	}
 }
 
+// keyPart finds what code says of keys: whole ones, and the beginnings ("card.") to
+// which it adds the rest.
+var keyPart = regexp.MustCompile(`"([a-zA-Z][\w.]*)"`)
+
+// TestNoTextIsLeftOver: a text that nothing says is a text that somebody translates
+// for nothing.
+func TestNoTextIsLeftOver(t *testing.T) {
+	t.Parallel()
+	said := map[string]bool{}
+	var beginnings []string
+	err := filepath.WalkDir("../..", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || strings.HasSuffix(path, "_test.go") || strings.HasSuffix(path, "_templ.go") ||
+			!strings.HasSuffix(path, ".go") && !strings.HasSuffix(path, ".templ") {
+			return err
+		}
+		source, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		for _, m := range keyPart.FindAllStringSubmatch(string(source), -1) {
+			if said[m[1]] = true; strings.HasSuffix(m[1], ".") {
+				beginnings = append(beginnings, m[1])
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range load(t).Keys() {
+		if !said[key] && !slices.ContainsFunc(beginnings, func(b string) bool { return strings.HasPrefix(key, b) }) {
+			t.Errorf("nothing says %q", key)
+		}
+	}
+}
+
 // TestTexts holds every text to the rules of the house (ux.md, section 7).
 func TestTexts(t *testing.T) {
 	t.Parallel()

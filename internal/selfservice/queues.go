@@ -77,11 +77,9 @@ type Membership struct {
 // facts are what the portal needs of a queue's settings, the same for everybody.
 type facts struct {
 	AllowJoin bool     `json:"allowJoin"`
-	Agents    []string `json:"agents"`   // UUIDs
-	Joined    []string `json:"joined"`   // UUIDs
-	Unclear   bool     `json:"unclear"`  // Webex did not say of everybody whether they have joined
-	Location  string   `json:"location"` // id
-	Kind      bool     `json:"kind"`
+	Agents    []string `json:"agents"`  // UUIDs
+	Joined    []string `json:"joined"`  // UUIDs
+	Unclear   bool     `json:"unclear"` // Webex did not say of everybody whether they have joined
 }
 
 func factsKey(queueID string) cache.Key { return cache.Key{Owner: queueID, Name: "queue"} }
@@ -97,7 +95,7 @@ func (s *Service) readFacts(ctx context.Context, queueID, locationID string, kin
 		if err != nil {
 			return facts{}, err
 		}
-		f := facts{AllowJoin: q.AllowAgentJoinEnabled != nil && *q.AllowAgentJoinEnabled, Location: locationID, Kind: bool(kind)}
+		f := facts{AllowJoin: q.AllowAgentJoinEnabled != nil && *q.AllowAgentJoinEnabled}
 		for _, a := range q.Agents {
 			id, err := webex.UUID(a.ID)
 			if err != nil {

@@ -24,7 +24,8 @@ import (
 type Tokens interface {
 	// AccessToken is the token to use now.
 	AccessToken(ctx context.Context) (string, error)
-	// Rejected says that Webex answered 401 to token and asks for another one.
+	// Rejected says that Webex answered 401 to token and asks which one to repeat the
+	// call with. It may be the same: a single 401 may be Webex's mistake.
 	Rejected(ctx context.Context, token string) (string, error)
 }
 
