@@ -17,7 +17,7 @@ test: ## install what the tests need, then run them all with the race detector
 	scripts/install-test-deps
 	go tool templ generate -check
 	go test -race -timeout 30m $$(go list ./... | grep -v /internal/e2e)
-	go test -race -timeout 30m ./internal/e2e # alone: a browser wants the whole machine
+	go test -race -timeout 30m -count=1 ./internal/e2e # alone: a browser wants the whole machine; never cached: it builds what it tests
 
 lint: ## run golangci-lint
 	go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION) run
