@@ -30,6 +30,7 @@ type Frame struct {
 	Flash       Note   // what the last form did, when the browser has no JavaScript
 	NoScriptURL string // where a browser without JavaScript gets the cards; "" when they are in the page
 	URLs        URLs
+	Band        Band // the pages of somebody else; without Name one's own
 
 	// What only a browser can notice, shown by the gallery.
 	sessionEnded bool
@@ -43,7 +44,29 @@ type URLs struct {
 	SignIn      string // opened in a second window when the session has ended
 	SignOut     string // POST
 	Preferences string // POST theme, lang and next: for browsers without JavaScript
+	Sessions    string // the page of one's sessions
 	Session     string // answers 200 while somebody is signed in, 401 otherwise
+}
+
+// Band says, on every page of somebody else, for whom one works. It cannot be
+// dismissed, only stopped.
+type Band struct {
+	Name     string
+	Reason   string // optional
+	StopURL  string // POST
+	ReadOnly bool   // nothing can be changed
+	Preview  bool   // the portal as this person sees it
+}
+
+// StartActing asks for a reason before somebody works for another.
+type StartActing struct {
+	URL      string // POST
+	Next     string
+	Name     string
+	For      string
+	Required bool // a reason must be given
+	Reason   Field
+	Back     Link
 }
 
 // Person is who is signed in.
@@ -55,7 +78,8 @@ type Person struct {
 
 // NavGroup is a titled part of the navigation.
 type NavGroup struct {
-	Name    string // "me" or "run": the text is nav.group.<Name>
+	Name    string // "me", "help" or "run": the text is nav.group.<Name>
+	Title   string // instead of that text: whose pages these are
 	Entries []NavEntry
 }
 

@@ -20,9 +20,11 @@ import (
 	"github.com/redis/go-redis/v9"
 	"golang.org/x/sync/errgroup"
 
+	"patchbay/internal/access"
 	"patchbay/internal/audit"
 	"patchbay/internal/cache"
 	"patchbay/internal/config"
+	"patchbay/internal/directory"
 	"patchbay/internal/i18n"
 	"patchbay/internal/redisdb"
 	"patchbay/internal/seal"
@@ -40,8 +42,12 @@ const (
 	drainTimeout = 50 * time.Second
 	// settleEvery is how often changes are looked for whose end is not recorded.
 	settleEvery = time.Minute
-	// settleTimeout bounds one such look.
-	settleTimeout = 30 * time.Second
+	// boardsEvery is how often it is looked whether agents of watched queues are away.
+	boardsEvery = 10 * time.Second
+	// trimEvery is how often the log is looked after.
+	trimEvery = time.Hour
+	// taskTimeout bounds one round of such a task.
+	taskTimeout = 50 * time.Second
 )
 
 // Options are what a Portal needs besides its configuration.
@@ -59,11 +65,13 @@ type Portal struct {
 	Handler    http.Handler // what people see
 	Operations http.Handler // metrics, health and profiles; for the inner network only
 
-	// Tokens and Settings are the parts that tests look into.
-	Tokens   *serviceapp.Keeper
-	Settings *selfservice.Service
+	// Tokens, Settings and Directory are the parts that tests look into.
+	Tokens    *serviceapp.Keeper
+	Settings  *selfservice.Service
+	Directory *directory.Directory
 
-	log *slog.Logger
+	audit *audit.Log
+	log   *slog.Logger
 }
 
 // New makes a Portal; it asks neither Redis nor Webex anything.
@@ -94,15 +102,24 @@ func New(o Options) (*Portal, error) {
 	client := webex.NewClient(webex.Options{
 		BaseURL: c.WebexAPIURL.String(), Tokens: tokens, Budget: webex.NewBudget(o.Redis, c.RateLimit, o.Log), Log: o.Log, Metrics: metrics, Now: now,
 	})
+	log := audit.New(o.Redis, sealer, now, time.Duration(c.AuditDays)*24*time.Hour)
+	var grants *access.Service // which knows in which groups the directory should look
+	people := directory.New(directory.Deps{
+		Webex: client, Redis: o.Redis, Sealer: sealer, Now: now, Log: o.Log, Groups: func(ctx context.Context) []string { return grants.GroupIDs(ctx) },
+	})
+	grants = access.New(access.Deps{
+		Redis: o.Redis, Sealer: sealer, Audit: log, Organization: organization{people}, IsAdmin: c.IsAdmin, HasAdmins: len(c.Admins) > 0,
+		Settings: selfservice.Parts(), Now: now, Log: o.Log,
+	})
 	settings := selfservice.New(selfservice.Deps{
-		Webex: client, Cache: cache.New(o.Redis, sealer, now), Audit: audit.New(o.Redis, sealer, now), Redis: o.Redis, Now: now, Log: o.Log,
+		Webex: client, Cache: cache.New(o.Redis, sealer, now), Audit: log, Access: grants, Directory: people, Redis: o.Redis, Sealer: sealer, Now: now, Log: o.Log,
 	})
 	secure := c.URL.Scheme == "https"
 	flow := signin.New(signin.Deps{
 		ClientID: c.ClientID, ClientSecret: c.ClientSecret.Reveal(), RedirectURL: c.URL.String() + "/authorize",
 		AuthURL: c.AuthURL, TokenURL: c.TokenURL, UserInfoURL: c.UserInfoURL, JWKSURL: c.JWKSURL,
 		IssuerURL: c.IssuerURL, AllowedIssuers: c.AllowedIssuers, Sealer: sealer, Secure: secure,
-		Spend: spend(o.Redis), People: directory{settings}, IsAdmin: c.IsAdmin, UUID: webex.UUID, RequestID: web.RequestID, Now: now, Log: o.Log,
+		Spend: spend(o.Redis), People: signInPeople{settings}, IsAdmin: c.IsAdmin, UUID: webex.UUID, RequestID: web.RequestID, Now: now, Log: o.Log,
 	})
 	var server *web.Server
 	sessions := session.New(session.Deps{
@@ -110,10 +127,10 @@ func New(o Options) (*Portal, error) {
 		OnError: func(w http.ResponseWriter, r *http.Request, err error) { server.SessionError(w, r, err) },
 	})
 	server = web.New(web.Deps{
-		Config: c, Texts: texts, Sessions: sessions, SignIn: flow, Settings: settings, Tokens: tokens, Webex: client, Redis: o.Redis,
+		Config: c, Texts: texts, Sessions: sessions, SignIn: flow, Settings: settings, Access: grants, Audit: log, Directory: people, Tokens: tokens, Webex: client, Redis: o.Redis,
 		Metrics: metrics, Now: now, Log: o.Log, Version: o.Version, Fleeting: o.Redis.Embedded, Demo: o.Demo,
 	})
-	return &Portal{Handler: server.Handler(), Operations: operations(server, metrics), Tokens: tokens, Settings: settings, log: o.Log}, nil
+	return &Portal{Handler: server.Handler(), Operations: operations(server, metrics), Tokens: tokens, Settings: settings, Directory: people, audit: log, log: o.Log}, nil
 }
 
 // operations is the listener for operators.
@@ -142,11 +159,11 @@ func spend(client redis.UniversalClient) func(context.Context, string, time.Dura
 	}
 }
 
-// directory shows the organization's people to the sign-in.
-type directory struct{ settings *selfservice.Service }
+// signInPeople shows the organization's people to the sign-in.
+type signInPeople struct{ settings *selfservice.Service }
 
 // PeopleByEmail implements signin.People.
-func (d directory) PeopleByEmail(ctx context.Context, email string) ([]signin.Person, error) {
+func (d signInPeople) PeopleByEmail(ctx context.Context, email string) ([]signin.Person, error) {
 	// All sign-ins together are one caller to the budget: strangers who sign in
 	// again and again leave half of it to those who are signed in.
 	people, err := d.settings.PeopleByEmail(webex.WithCaller(ctx, "sign-in"), email)
@@ -160,8 +177,26 @@ func (d directory) PeopleByEmail(ctx context.Context, email string) ([]signin.Pe
 	return list, nil
 }
 
+// organization shows the directory to the grants.
+type organization struct{ *directory.Directory }
+
+// Lookup implements access.Organization.
+func (o organization) Lookup(person string) (id, name string, ok bool) {
+	p, ok := o.Person(person)
+	if !ok {
+		p, ok = o.ByEmail(person)
+	}
+	return p.ID, p.Name, ok
+}
+
+// GroupName implements access.Organization.
+func (o organization) GroupName(groupID string) (string, bool) {
+	g, ok := o.Group(groupID)
+	return g.Name, ok
+}
+
 // OrganizationOf implements signin.People.
-func (d directory) OrganizationOf(ctx context.Context, locationID string) (string, error) {
+func (d signInPeople) OrganizationOf(ctx context.Context, locationID string) (string, error) {
 	id, err := d.settings.Organization(ctx, locationID)
 	if err != nil {
 		return "", webex.Problem(err)
@@ -178,7 +213,16 @@ func (p *Portal) Run(ctx context.Context, public, operators net.Listener) error 
 	defer stop()
 	g, gctx := errgroup.WithContext(background)
 	g.Go(func() error { return p.Tokens.Run(gctx) })
-	g.Go(func() error { return p.settle(gctx) })
+	g.Go(func() error { return p.Directory.Run(gctx) })
+	g.Go(func() error {
+		return p.repeat(gctx, settleEvery, "unfinished changes could not be looked at", p.Settings.SettlePending)
+	})
+	g.Go(func() error {
+		return p.repeat(gctx, boardsEvery, "the agents of watched queues could not be read", p.Settings.RefreshBoards)
+	})
+	g.Go(func() error {
+		return p.repeat(gctx, trimEvery, "the log could not be looked after", p.lookAfterLog)
+	})
 	g.Go(func() error { return serve(site, public) })
 	g.Go(func() error { return serve(inner, operators) })
 	g.Go(func() error {
@@ -195,14 +239,15 @@ func (p *Portal) Run(ctx context.Context, public, operators net.Listener) error 
 	return err
 }
 
-// settle completes, in the background, records of changes whose end is unknown.
-func (p *Portal) settle(ctx context.Context) error {
-	tick := time.NewTicker(settleEvery)
+// repeat does a background task again and again; it waits longest for its turn to
+// ask Webex.
+func (p *Portal) repeat(ctx context.Context, every time.Duration, complaint string, task func(context.Context) error) error {
+	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
-		one, cancel := context.WithTimeout(webex.WithPriority(ctx, webex.Background), settleTimeout)
-		if err := p.Settings.SettlePending(one); err != nil && ctx.Err() == nil {
-			p.log.WarnContext(ctx, "unfinished changes could not be looked at", "error", err)
+		one, cancel := context.WithTimeout(webex.WithPriority(ctx, webex.Background), taskTimeout)
+		if err := task(one); err != nil && ctx.Err() == nil {
+			p.log.WarnContext(ctx, complaint, "error", err)
 		}
 		cancel()
 		select {
@@ -211,6 +256,19 @@ func (p *Portal) settle(ctx context.Context) error {
 		case <-tick.C:
 		}
 	}
+}
+
+// lookAfterLog drops what is older than the log is kept, and writes the newest value
+// of its chain where nobody can change it who can write to Redis.
+func (p *Portal) lookAfterLog(ctx context.Context) error {
+	if err := p.audit.Trim(ctx); err != nil {
+		return err
+	}
+	head, err := p.audit.Head(ctx)
+	if err == nil {
+		p.log.InfoContext(ctx, "the log of changes stands here", "head", head)
+	}
+	return err
 }
 
 func newServer(h http.Handler) *http.Server {

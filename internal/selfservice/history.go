@@ -3,6 +3,7 @@ package selfservice
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"patchbay/internal/access"
@@ -23,44 +24,142 @@ const pendingAfter = 2 * writeTimeout
 // record that can never be settled must not stand in the way of later ones.
 const giveUpAfter = 24 * time.Hour
 
-// Record is an entry of the history of a subject.
+// Record is an entry of the log, as a caller may see it.
 type Record struct {
 	audit.Entry
-	Setting  *Setting // nil when the catalogue does not know it (any more)
+	Setting  *Setting // nil for what is no setting, and for what the catalogue does not know (any more)
 	Changes  []Change
 	Undoable bool
 	WhyNot   i18n.Text // set when it cannot be undone
 }
 
-// History lists the changes of a subject's settings, newest first. cursor is ""
-// or the next of the page before.
+// History lists the changes that concern a subject, newest first, as far as the
+// caller may see what they speak of. cursor is "" or the next of the page before.
 func (s *Service) History(ctx context.Context, c access.Caller, subject Subject, cursor string, limit int) (records []Record, next string, err error) {
-	if err := may(c, subject, access.ReadOwn); err != nil {
+	if err := reaches(c, subject); err != nil {
 		return nil, "", err
 	}
-	entries, next, err := s.Audit.History(ctx, subject.ID, cursor, limit)
+	entries, next, err := s.search(ctx, audit.Filter{Subject: canonical(subject.ID)}, cursor, limit)
+	if err != nil {
+		return nil, "", err
+	}
+	for _, e := range entries {
+		switch {
+		case !e.Unreadable && !webex.SameID(e.Subject.ID, subject.ID):
+			// The lists of who has which records are not sealed, the records are:
+			// somebody else's tells nothing here.
+			e = audit.Entry{ID: e.ID, At: e.At, Outcome: audit.Unknown, Unreadable: true}
+		case slices.Contains(noHistory, e.Setting) || !c.Is(subject.ID) && !s.mayKnow(c, subject, e):
+			continue
+		}
+		records = append(records, s.recordOf(c, subject, e))
+	}
+	return records, next, nil
+}
+
+// noHistory is what the log has about somebody that changed nothing of theirs.
+var noHistory = []string{"refused", "export", "signIn"}
+
+// mayKnow reports whether a helper may see a record about a subject they reach.
+func (s *Service) mayKnow(c access.Caller, subject Subject, e audit.Entry) bool {
+	if _, ok := c.MayOn(access.ReadLog, subject.Target()); ok {
+		return true
+	}
+	switch e.Setting {
+	case access.GrantsName:
+		_, ok := c.MayOn(access.ReadAccess, subject.Target())
+		return ok
+	case AgentsName:
+		return sees(c, subject, queuesName) == nil
+	}
+	return e.Unreadable || sees(c, subject, e.Setting) == nil
+}
+
+// SearchLog searches all records that the caller may read: everything with ReadLog on the
+// organization, and otherwise what concerns the subjects in their scope.
+func (s *Service) SearchLog(ctx context.Context, c access.Caller, f audit.Filter, cursor string, limit int) (records []Record, next string, err error) {
+	if err := mayReadLog(c); err != nil {
+		return nil, "", err
+	}
+	f.Actor, f.Subject = canonical(f.Actor), canonical(f.Subject)
+	entries, next, err := s.search(ctx, f, cursor, limit)
+	for _, e := range entries {
+		if subject, ok := s.inLogScope(c, e); ok {
+			records = append(records, s.recordOf(c, subject, e))
+		}
+	}
+	return records, next, err
+}
+
+// EachOfLog gives every record that SearchLog would list, newest first, until yield fails.
+func (s *Service) EachOfLog(ctx context.Context, c access.Caller, f audit.Filter, yield func(Record) error) error {
+	if err := mayReadLog(c); err != nil {
+		return err
+	}
+	f.Actor, f.Subject = canonical(f.Actor), canonical(f.Subject)
+	return s.Audit.Each(ctx, f, func(e audit.Entry) error {
+		if subject, ok := s.inLogScope(c, e); ok {
+			return yield(s.recordOf(c, subject, e))
+		}
+		return nil
+	})
+}
+
+func mayReadLog(c access.Caller) error {
+	if !c.May(access.ReadLog) {
+		return problem.New(problem.Forbidden, "web.forbidden")
+	}
+	return nil
+}
+
+// inLogScope decides whether a record is the caller's to read in the log. Who reads
+// the log of some people only does not see what concerns nobody.
+func (s *Service) inLogScope(c access.Caller, e audit.Entry) (Subject, bool) {
+	subject := s.knownSubject(e.Subject)
+	if c.MayEverywhere(access.ReadLog) {
+		return subject, true
+	}
+	if e.Subject.ID == "" || e.Unreadable {
+		return subject, false
+	}
+	_, ok := c.MayOn(access.ReadLog, subject.Target())
+	return subject, ok
+}
+
+// knownSubject is who a record speaks of, as the directory has them; it asks nobody.
+func (s *Service) knownSubject(p audit.Person) Subject {
+	subject := Subject{ID: p.ID, Name: p.Name}
+	if known, ok := s.Directory.Person(p.ID); ok {
+		subject.ID, subject.LocationID, subject.Groups = known.ID, known.LocationID, s.Directory.GroupsOf(known.ID)
+	}
+	return subject
+}
+
+func (s *Service) search(ctx context.Context, f audit.Filter, cursor string, limit int) ([]audit.Entry, string, error) {
+	entries, next, err := s.Audit.Search(ctx, f, cursor, limit)
 	switch {
 	case errors.Is(err, audit.ErrCursor):
 		return nil, "", problem.New(problem.Malformed, "history.cursor")
 	case err != nil:
 		return nil, "", problem.New(problem.Unavailable, "history.unavailable").Because(err)
 	}
-	for _, e := range entries {
-		if !webex.SameID(e.Subject.ID, subject.ID) {
-			// The lists of who has which records are not sealed, the records are:
-			// somebody else's tells nothing here.
-			e = audit.Entry{ID: e.ID, At: e.At, Outcome: audit.Unknown, Unreadable: true}
-		}
-		records = append(records, s.recordOf(e))
-	}
-	return records, next, nil
+	return entries, next, nil
 }
 
-func (s *Service) recordOf(e audit.Entry) Record {
+// canonical is one spelling of an id, by which records are found.
+func canonical(id string) string {
+	if u, err := webex.UUID(id); err == nil {
+		return u
+	}
+	return id
+}
+
+func (s *Service) recordOf(c access.Caller, subject Subject, e audit.Entry) Record {
 	r := Record{Entry: e, Setting: s.settingOf(e)}
 	if r.Setting != nil {
 		r.Changes, _ = r.Setting.changesOf(e) // a record that cannot be read is shown without its values
 	}
+	undoable := len(r.Changes) > 0 || e.Setting == access.GrantsName || e.Setting == access.PolicyName
 	switch {
 	case e.UndoneBy != "":
 		r.WhyNot = i18n.NewText("history.whyNot.undone")
@@ -70,41 +169,95 @@ func (s *Service) recordOf(e audit.Entry) Record {
 		r.WhyNot = i18n.NewText("history.whyNot.notDone")
 	case s.Now().Sub(e.At) > undoFor:
 		r.WhyNot = i18n.NewText("history.whyNot.tooOld")
-	case len(r.Changes) == 0:
+	case !undoable:
 		r.WhyNot = i18n.NewText("history.whyNot.unknown")
+	case !s.mayUndo(c, subject, r):
+		r.WhyNot = i18n.NewText("history.whyNot.notYours")
 	default:
 		r.Undoable = true
 	}
 	return r
 }
 
+// mayUndo reports whether the caller could make the change that undoes a record, as
+// far as the portal decides.
+func (s *Service) mayUndo(c access.Caller, subject Subject, r Record) bool {
+	switch {
+	case r.Entry.Setting == access.GrantsName || r.Entry.Setting == access.PolicyName:
+		return s.Access.MayUndo(c, r.Entry)
+	case r.Entry.Setting == AgentsName:
+		_, ok := c.MayOn(access.StaffQueues, queueOf(r.Object).target())
+		return ok
+	}
+	if ok, _ := changes(c, subject, r.Entry.Setting); ok {
+		return true
+	}
+	return r.Entry.Setting == queuesName && s.mayUndoSwitch(c, r)
+}
+
 // settingOf finds the setting that a record speaks of.
 func (s *Service) settingOf(e audit.Entry) *Setting {
-	if e.Setting == queuesName {
+	switch e.Setting {
+	case queuesName:
 		return s.queueSettingOf(e)
+	case AgentsName:
+		return s.staffing(queueOf(e.Object))
 	}
 	return find(s.catalogue, e.Setting)
 }
 
-// Undo puts the before of a recorded change back, if the present values are
-// still its after; otherwise it returns problem.Changed, and Written holds the
-// state and what the undo would have set.
-func (s *Service) Undo(ctx context.Context, c access.Caller, subject Subject, recordID string, opts WriteOptions) (Written, error) {
-	if err := may(c, subject, access.ChangeOwn); err != nil {
-		return Written{}, err
+// Undone is the result of an undo: of a setting, or of a grant or the policy.
+type Undone struct {
+	Written
+	Entry   audit.Entry // what was undone
+	Subject Subject     // whose it was; nobody for what is no person's
+}
+
+// PersonOf is somebody as the log names them; only the id is known of who is not in
+// the directory.
+func (s *Service) PersonOf(id string) audit.Person {
+	if p, ok := s.Directory.Person(id); ok {
+		return audit.Person{ID: p.ID, Name: p.Name}
 	}
+	if _, err := webex.UUID(id); err != nil {
+		return audit.Person{}
+	}
+	return audit.Person{ID: id}
+}
+
+// Undo puts the before of a recorded change back, if the present values are still
+// its after; otherwise it returns problem.Changed, and Undone holds the state and
+// what the undo would have set: with IfMatch naming that state it is done all the
+// same. What the caller may not know of is problem.NotFound.
+func (s *Service) Undo(ctx context.Context, c access.Caller, recordID string, opts WriteOptions) (Undone, error) {
 	e, err := s.Audit.Get(ctx, recordID)
 	switch {
 	case errors.Is(err, audit.ErrNotFound):
-		return Written{}, problem.New(problem.NotFound, "history.notFound")
+		return Undone{}, problem.New(problem.NotFound, "history.notFound")
 	case err != nil:
-		return Written{}, problem.New(problem.Unavailable, "history.unavailable").Because(err)
-	case !webex.SameID(e.Subject.ID, subject.ID):
-		return Written{}, problem.New(problem.NotFound, "history.notFound")
+		return Undone{}, problem.New(problem.Unavailable, "history.unavailable").Because(err)
+	case e.Unreadable:
+		return Undone{}, problem.New(problem.NotFound, "history.notFound")
 	}
-	r := s.recordOf(e)
+	undone := Undone{Entry: e}
+	if e.Setting == access.GrantsName || e.Setting == access.PolicyName {
+		if !s.Access.MayUndo(c, e) {
+			return Undone{}, access.Denied("history.notFound")
+		}
+		if r := s.recordOf(c, Subject{}, e); !r.Undoable {
+			return undone, &problem.Error{Code: problem.Conflict, Public: r.WhyNot}
+		}
+		undone.RecordID, err = s.undoAccess(ctx, c, e, opts)
+		return undone, err
+	}
+	subject, err := s.subjectOf(ctx, c, e)
+	if err != nil {
+		return Undone{}, err
+	}
+	undone.Subject = subject
+	r := s.recordOf(c, subject, e)
 	if !r.Undoable {
-		return Written{}, &problem.Error{Code: problem.Conflict, Public: r.WhyNot}
+		return undone, &problem.Error{Code: problem.Conflict, Public: r.WhyNot}
 	}
 	wish := Document{}
 	for _, change := range r.Changes {
@@ -116,8 +269,62 @@ func (s *Service) Undo(ctx context.Context, c access.Caller, subject Subject, re
 			wish.Set(change.Path, before)
 		}
 	}
-	opts.Undoes, opts.expect = e.ID, r.Changes
-	return s.write(ctx, c, subject, r.Setting, wish, opts)
+	opts.Undoes = e.ID
+	if opts.IfMatch == "" {
+		opts.expect = r.Changes
+	}
+	by, err := s.undoer(ctx, c, subject, r)
+	if err != nil {
+		return undone, err
+	}
+	undone.Written, err = s.write(ctx, by, subject, r.Setting, wish, opts)
+	if err == nil && r.Entry.Setting == queuesName {
+		s.noteJoined(ctx, subject, undone.Changes)
+	}
+	return undone, err
+}
+
+func (s *Service) undoAccess(ctx context.Context, c access.Caller, e audit.Entry, opts WriteOptions) (string, error) {
+	force := opts.IfMatch != ""
+	if e.Setting == access.PolicyName {
+		_, id, err := s.Access.UndoPolicy(ctx, c, e, force, opts.Reason)
+		return id, err
+	}
+	made, err := s.Access.UndoGrant(ctx, c, e, force, opts.Reason)
+	return made.RecordID, err
+}
+
+// subjectOf finds whom a record concerns, if the caller may undo anything there.
+func (s *Service) subjectOf(ctx context.Context, c access.Caller, e audit.Entry) (Subject, error) {
+	if c.Is(e.Subject.ID) {
+		return s.self(ctx, c), nil
+	}
+	known := s.knownSubject(e.Subject)
+	if e.Setting == AgentsName || e.Setting == queuesName {
+		// The lead of a queue need not reach its agents otherwise.
+		if r := (Record{Entry: e, Setting: s.settingOf(e)}); s.mayUndo(c, known, r) || s.mayUndoSwitch(c, r) {
+			return known, nil
+		}
+	}
+	subject, err := s.Subject(ctx, c, e.Subject.ID)
+	if err != nil || !s.mayKnow(c, subject, e) {
+		return Subject{}, access.Denied("history.notFound")
+	}
+	return subject, nil
+}
+
+// undoer is the caller as who they may undo a record.
+func (s *Service) undoer(ctx context.Context, c access.Caller, subject Subject, r Record) (actor, error) {
+	switch r.Entry.Setting {
+	case AgentsName:
+		return staffer(c, queueOf(r.Object))
+	case queuesName:
+		if ok, _ := changes(c, subject, queuesName); !ok {
+			role, _ := s.switcherOf(c, r)
+			return actor{Caller: c, role: role, overQueue: true}, nil
+		}
+	}
+	return s.mayWrite(ctx, c, subject, r.Setting)
 }
 
 // SettlePending finds out, by reading, what became of changes whose end was
@@ -129,26 +336,36 @@ func (s *Service) SettlePending(ctx context.Context) error {
 		return err
 	}
 	for _, e := range entries {
-		setting := s.settingOf(e)
-		result := audit.Result{Outcome: audit.Unknown, Undoes: e.Undoes}
-		if setting != nil {
-			changes, err := setting.changesOf(e)
-			if err != nil {
-				return err
-			}
-			doc, err := setting.read(ctx, s.Webex, e.Subject.ID)
-			if err != nil && s.Now().Sub(e.At) < giveUpAfter {
-				s.Log.WarnContext(ctx, "an unfinished change cannot be settled yet", "record", e.ID, "setting", e.Setting, "error", err)
-				continue
-			}
-			if err == nil {
-				result.Outcome = compare(changes, doc, "")
-			}
+		outcome, err := s.outcomeOf(ctx, e)
+		if err != nil && s.Now().Sub(e.At) < giveUpAfter {
+			s.Log.WarnContext(ctx, "an unfinished change cannot be settled yet", "record", e.ID, "setting", e.Setting, "error", err)
+			continue
 		}
-		if err := s.Audit.Finish(ctx, e.ID, result); err != nil {
+		if err := s.Audit.Finish(ctx, e.ID, audit.Result{Outcome: outcome, Undoes: e.Undoes}); err != nil {
 			return err
 		}
-		s.Log.InfoContext(ctx, "an unfinished change was settled by reading", "record", e.ID, "setting", e.Setting, "outcome", result.Outcome)
+		s.Log.InfoContext(ctx, "an unfinished change was settled by reading", "record", e.ID, "setting", e.Setting, "outcome", outcome)
 	}
 	return nil
+}
+
+// outcomeOf tells by reading what became of a recorded change; Unknown for what
+// cannot be read.
+func (s *Service) outcomeOf(ctx context.Context, e audit.Entry) (audit.Outcome, error) {
+	if e.Setting == access.GrantsName || e.Setting == access.PolicyName {
+		return s.Access.Settle(ctx, e)
+	}
+	setting := s.settingOf(e)
+	if setting == nil {
+		return audit.Unknown, nil
+	}
+	changes, err := setting.changesOf(e)
+	if err != nil {
+		return audit.Unknown, err
+	}
+	doc, err := setting.read(ctx, s.Webex, e.Subject.ID)
+	if err != nil {
+		return audit.Unknown, err
+	}
+	return compare(changes, doc, ""), nil
 }

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"patchbay/internal/access"
+	"patchbay/internal/audit"
 	"patchbay/internal/cache"
 	"patchbay/internal/dialing"
 	"patchbay/internal/webex"
@@ -40,7 +41,9 @@ func (s *Service) rememberProfile(ctx context.Context, p webex.Person) {
 	}
 }
 
-func profileKey(personID string) cache.Key { return cache.Key{Owner: personID, Name: "profile"} }
+func profileKey(personID string) cache.Key {
+	return cache.Key{Owner: canonical(personID), Name: "profile"}
+}
 
 // Organization is the id of the organization that a location belongs to; with ""
 // that of any location. Everything the service app sees is in one organization.
@@ -123,10 +126,61 @@ type Profile struct {
 	Numbers                  []Number
 }
 
+// self is the caller as a subject.
+func (s *Service) self(ctx context.Context, c access.Caller) Subject {
+	subject := Subject{ID: c.PersonID, Name: c.Name}
+	if p, ok := cache.Peek[webex.Person](ctx, s.Cache, profileKey(c.PersonID)); ok {
+		subject.LocationID = p.Value.LocationID
+	} else if known, ok := s.Directory.Person(c.PersonID); ok {
+		subject.LocationID = known.LocationID
+	}
+	return subject
+}
+
+// Subject finds a person for whom the caller may act, or whom they may read; the
+// id may be written in any way. Who is out of reach is not there. Webex is asked
+// only for who may be in reach, so that nobody can find out who exists.
+func (s *Service) Subject(ctx context.Context, c access.Caller, personID string) (Subject, error) {
+	denied := access.Denied("person.notFound")
+	if c.Is(personID) {
+		return s.self(ctx, c), nil
+	}
+	if !c.May(access.ReadPeople) {
+		return Subject{}, denied
+	}
+	known, inDirectory := s.Directory.Person(personID)
+	if inDirectory {
+		personID = known.ID
+		if reaches(c, s.knownSubject(audit.Person{ID: personID})) != nil {
+			return Subject{}, denied
+		}
+	}
+	if _, err := webex.UUID(personID); err != nil {
+		return Subject{}, denied
+	}
+	// Where somebody is decides who may act for them, so Webex itself is asked.
+	got, err := cache.Get(ctx, s.Cache, profileKey(personID), cache.Options{MaxAge: profileAge}, func(ctx context.Context) (webex.Person, error) {
+		return s.Webex.GetPerson(ctx, personID)
+	})
+	switch {
+	case webex.IsKind(err, webex.KindNotFound):
+		return Subject{}, denied
+	case err != nil && !inDirectory:
+		return Subject{}, webex.Problem(err)
+	case err != nil: // Webex is away: what the directory says is an hour old at most
+		return s.knownSubject(audit.Person{ID: personID, Name: known.Name}), nil
+	}
+	subject := Subject{ID: got.Value.ID, Name: got.Value.DisplayName, LocationID: got.Value.LocationID, Groups: s.Directory.GroupsOf(got.Value.ID)}
+	if err := reaches(c, subject); err != nil {
+		return Subject{}, err
+	}
+	return subject, nil
+}
+
 // Profile reads who the subject is. The location's name is "" when it cannot be
 // read.
 func (s *Service) Profile(ctx context.Context, c access.Caller, subject Subject) (Profile, error) {
-	if err := may(c, subject, access.ReadOwn); err != nil {
+	if err := reaches(c, subject); err != nil {
 		return Profile{}, err
 	}
 	if subject.LocationID != "" {
@@ -144,7 +198,7 @@ func (s *Service) Profile(ctx context.Context, c access.Caller, subject Subject)
 
 // KnownProfile is Profile as it was last read, without asking Webex.
 func (s *Service) KnownProfile(ctx context.Context, c access.Caller, subject Subject) (Profile, bool) {
-	if may(c, subject, access.ReadOwn) != nil {
+	if reaches(c, subject) != nil {
 		return Profile{}, false
 	}
 	got, ok := cache.Peek[webex.Person](ctx, s.Cache, profileKey(subject.ID))
@@ -238,7 +292,7 @@ func (s *Service) KnownDevices(ctx context.Context, c access.Caller, subject Sub
 }
 
 func (s *Service) devices(ctx context.Context, c access.Caller, subject Subject, maxAge time.Duration) (cache.Reading[[]Device], error) {
-	if err := may(c, subject, access.ReadOwn); err != nil {
+	if err := sees(c, subject, PhonesPart); err != nil {
 		return cache.Reading[[]Device]{}, err
 	}
 	r, err := cache.Get(ctx, s.Cache, devicesKey(subject), cache.Options{MaxAge: maxAge}, func(ctx context.Context) ([]Device, error) {
@@ -269,7 +323,7 @@ func (s *Service) Phones(ctx context.Context, c access.Caller, subject Subject) 
 		return err
 	})
 	g.Go(func() error {
-		if err := may(c, subject, access.ReadOwn); err != nil {
+		if err := sees(c, subject, PhonesPart); err != nil {
 			return err
 		}
 		var err error
@@ -298,11 +352,13 @@ func (s *Service) Phones(ctx context.Context, c access.Caller, subject Subject) 
 	return own, nil
 }
 
-func devicesKey(subject Subject) cache.Key { return cache.Key{Owner: subject.ID, Name: "devices"} }
+func devicesKey(subject Subject) cache.Key {
+	return cache.Key{Owner: canonical(subject.ID), Name: "devices"}
+}
 
 // LastKnownDevices lists the subject's phones as last read, without asking Webex.
 func (s *Service) LastKnownDevices(ctx context.Context, c access.Caller, subject Subject) ([]Device, bool) {
-	if may(c, subject, access.ReadOwn) != nil {
+	if sees(c, subject, PhonesPart) != nil {
 		return nil, false
 	}
 	r, ok := cache.Peek[[]Device](ctx, s.Cache, devicesKey(subject))

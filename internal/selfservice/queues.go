@@ -76,40 +76,86 @@ type Membership struct {
 
 // facts are what the portal needs of a queue's settings, the same for everybody.
 type facts struct {
-	AllowJoin bool     `json:"allowJoin"`
-	Agents    []string `json:"agents"`  // UUIDs
-	Joined    []string `json:"joined"`  // UUIDs
-	Unclear   bool     `json:"unclear"` // Webex did not say of everybody whether they have joined
+	AllowJoin bool        `json:"allowJoin"`
+	Policy    string      `json:"policy"`
+	Agents    []agentFact `json:"agents"`
+}
+
+// agentFact is an agent of a queue, as the queue has them.
+type agentFact struct {
+	ID         string `json:"id"`
+	UUID       string `json:"uuid"`
+	Name       string `json:"name"`
+	Extension  string `json:"extension"`
+	Location   string `json:"location"`
+	Joined     *bool  `json:"joined"` // nil when Webex did not say
+	Weight     string `json:"weight"`
+	SkillLevel int    `json:"skillLevel"`
+}
+
+func (f facts) position(personID string) int {
+	id := canonical(personID)
+	return slices.IndexFunc(f.Agents, func(a agentFact) bool { return a.UUID == id })
+}
+
+// joined counts the agents who have joined; unclear when Webex did not say it of all.
+func (f facts) joined() (count int, unclear bool) {
+	for _, a := range f.Agents {
+		if a.Joined == nil {
+			unclear = true
+		} else if *a.Joined {
+			count++
+		}
+	}
+	return count, unclear
+}
+
+func (f facts) hasJoined(personID string) bool {
+	i := f.position(personID)
+	return i >= 0 && f.Agents[i].Joined != nil && *f.Agents[i].Joined
 }
 
 func factsKey(queueID string) cache.Key { return cache.Key{Owner: queueID, Name: "queue"} }
 
-func (s *Service) facts(ctx context.Context, queueID, locationID string, kind queueKind, maxAge time.Duration) (facts, error) {
-	r, err := s.readFacts(ctx, queueID, locationID, kind, maxAge)
-	return r.Value, err
+func (s *Service) readFacts(ctx context.Context, q Queue, maxAge time.Duration) (cache.Reading[facts], error) {
+	return cache.Get(ctx, s.Cache, factsKey(q.ID), cache.Options{MaxAge: maxAge, Fleet: maxAge > 0}, func(ctx context.Context) (facts, error) {
+		if q.HuntGroup {
+			h, err := s.Webex.GetHuntGroup(ctx, q.LocationID, q.ID)
+			f := facts{}
+			if h.CallPolicies != nil {
+				f.Policy = h.CallPolicies.Policy
+			}
+			for _, a := range h.Agents {
+				f.add(agentFact{ID: a.ID, Name: a.FirstName + " " + a.LastName, Extension: a.Extension, Weight: a.Weight}, a.Location)
+			}
+			return f, err
+		}
+		d, err := s.Webex.GetQueue(ctx, q.LocationID, q.ID, q.CustomerAssist)
+		f := facts{AllowJoin: d.AllowAgentJoinEnabled != nil && *d.AllowAgentJoinEnabled}
+		if d.CallPolicies != nil {
+			f.Policy = d.CallPolicies.Policy
+		}
+		for _, a := range d.Agents {
+			one := agentFact{ID: a.ID, Name: a.FirstName + " " + a.LastName, Extension: a.Extension, Joined: a.JoinEnabled, Weight: a.Weight}
+			if a.SkillLevel != nil {
+				one.SkillLevel = int(*a.SkillLevel)
+			}
+			f.add(one, a.Location)
+		}
+		return f, err
+	})
 }
 
-func (s *Service) readFacts(ctx context.Context, queueID, locationID string, kind queueKind, maxAge time.Duration) (cache.Reading[facts], error) {
-	return cache.Get(ctx, s.Cache, factsKey(queueID), cache.Options{MaxAge: maxAge, Fleet: maxAge > 0}, func(ctx context.Context) (facts, error) {
-		q, err := s.Webex.GetQueue(ctx, locationID, queueID, bool(kind))
-		if err != nil {
-			return facts{}, err
-		}
-		f := facts{AllowJoin: q.AllowAgentJoinEnabled != nil && *q.AllowAgentJoinEnabled}
-		for _, a := range q.Agents {
-			id, err := webex.UUID(a.ID)
-			if err != nil {
-				continue // an agent that nobody can be
-			}
-			f.Agents = append(f.Agents, id)
-			if a.JoinEnabled == nil {
-				f.Unclear = true
-			} else if *a.JoinEnabled {
-				f.Joined = append(f.Joined, id)
-			}
-		}
-		return f, nil
-	})
+func (f *facts) add(a agentFact, location *webex.Ref) {
+	id, err := webex.UUID(a.ID)
+	if err != nil {
+		return // an agent that nobody can be
+	}
+	a.UUID, a.Name = id, strings.TrimSpace(a.Name)
+	if location != nil {
+		a.Location = location.Name
+	}
+	f.Agents = append(f.Agents, a)
 }
 
 // queueMembership is joining and leaving queues of one kind, as a setting whose
@@ -135,7 +181,7 @@ func (s *Service) queueMembership(kind queueKind) *Setting {
 		var fields []Field
 		for _, id := range slices.Sorted(maps.Keys(present)) {
 			fields = append(fields, Field{Path: id + ".joined", Kind: Bool}, Field{Path: id + ".name", Kind: Text, ReadOnly: true},
-				Field{Path: id + ".customerAssist", Kind: Bool, ReadOnly: true})
+				Field{Path: id + ".customerAssist", Kind: Bool, ReadOnly: true}, Field{Path: id + ".locationId", Kind: Text, ReadOnly: true})
 		}
 		return fields
 	}
@@ -143,6 +189,7 @@ func (s *Service) queueMembership(kind queueKind) *Setting {
 		for id := range record {
 			record.Set(id+".name", present.Text(id+".name"))
 			record.Set(id+".customerAssist", bool(kind))
+			record.Set(id+".locationId", present.Text(id+".locationId"))
 		}
 	}
 	setting.resolve = func(wish, present Document) Document {
@@ -157,14 +204,17 @@ func (s *Service) queueMembership(kind queueKind) *Setting {
 		}
 		return spelt
 	}
-	setting.allow = func(ctx context.Context, present Document, changes []Change) error {
+	setting.allow = func(ctx context.Context, by actor, present Document, changes []Change) error {
+		if by.overQueue {
+			return nil // whether agents may join by themselves is no matter of the lead's
+		}
 		for _, c := range changes {
 			id := strings.TrimSuffix(c.Path, ".joined")
-			f, err := s.facts(ctx, id, present.Text(id+".locationId"), kind, factsAge)
+			r, err := s.readFacts(ctx, Queue{ID: id, LocationID: present.Text(id + ".locationId"), CustomerAssist: bool(kind)}, factsAge)
 			if err != nil {
 				return webex.Problem(err)
 			}
-			if !f.AllowJoin {
+			if !r.Value.AllowJoin {
 				return problem.New(problem.Forbidden, "queues.locked", "Queue", present.Text(id+".name"))
 			}
 		}
@@ -218,7 +268,7 @@ func (s *Service) QueuesSoon(ctx context.Context, c access.Caller, subject Subje
 
 func (s *Service) listQueues(ctx context.Context, c access.Caller, subject Subject, maxAge time.Duration, soon bool) ([]Membership, error) {
 	begun := time.Now()
-	if err := may(c, subject, access.ReadOwn); err != nil {
+	if err := sees(c, subject, queuesName); err != nil {
 		return nil, err
 	}
 	var kinds []queueKind
@@ -285,7 +335,7 @@ func (s *Service) hadNone(ctx context.Context, subject Subject, kind queueKind) 
 // KnownQueues is Queues as last read: after a change of ours it is up to date,
 // and it serves while Webex does not answer.
 func (s *Service) KnownQueues(ctx context.Context, c access.Caller, subject Subject) ([]Membership, bool) {
-	if may(c, subject, access.ReadOwn) != nil {
+	if sees(c, subject, queuesName) != nil {
 		return nil, false
 	}
 	var all []Membership
@@ -320,13 +370,12 @@ func memberships(doc Document, kind queueKind) []Membership {
 // be read is listed all the same.
 func (s *Service) describe(ctx context.Context, subject Subject, doc Document, kind queueKind) ([]Membership, error) {
 	list := memberships(doc, kind)
-	self, _ := webex.UUID(subject.ID)
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(factsAtOnce)
 	for i := range list {
 		g.Go(func() error {
 			m := &list[i]
-			r, err := s.readFacts(gctx, m.ID, m.LocationID, kind, listAge)
+			r, err := s.readFacts(gctx, m.queue(), listAge)
 			if err != nil {
 				if m.Pending = errors.Is(err, context.DeadlineExceeded) && gctx.Err() != nil; !m.Pending && gctx.Err() == nil {
 					s.Log.WarnContext(gctx, "the settings of a queue cannot be read; nobody can join or leave it here", "error", err)
@@ -335,8 +384,9 @@ func (s *Service) describe(ctx context.Context, subject Subject, doc Document, k
 			}
 			f := r.Value
 			m.Known, m.CanJoin = true, f.AllowJoin
-			if !f.Unclear && s.Now().Sub(r.At) <= factsAge {
-				m.Agents, m.Active = len(f.Agents), len(f.with(self, m.Joined).Joined)
+			active, unclear := f.with(subject.ID, m.Joined).joined()
+			if !unclear && s.Now().Sub(r.At) <= factsAge {
+				m.Agents, m.Active = len(f.Agents), active
 			}
 			return nil
 		})
@@ -345,13 +395,16 @@ func (s *Service) describe(ctx context.Context, subject Subject, doc Document, k
 }
 
 // with is f with what is newly known of one agent.
-func (f facts) with(agent string, joined bool) facts {
-	others := slices.DeleteFunc(slices.Clone(f.Joined), func(id string) bool { return id == agent })
-	if joined && agent != "" {
-		others = append(others, agent)
+func (f facts) with(agentID string, joined bool) facts {
+	if i := f.position(agentID); i >= 0 {
+		f.Agents = slices.Clone(f.Agents)
+		f.Agents[i].Joined = &joined
 	}
-	f.Joined = others
 	return f
+}
+
+func (m Membership) queue() Queue {
+	return Queue{ID: m.ID, Name: m.Name, LocationID: m.LocationID, LocationName: m.LocationName, CustomerAssist: m.CustomerAssist}
 }
 
 // JoinOptions go with joining and leaving.
@@ -374,14 +427,15 @@ func (e *LastAgentError) Error() string { return "the last agent would leave" }
 // subject is not an agent of, Forbidden where joining is not allowed,
 // *LastAgentError, and those of Write.
 func (s *Service) SetJoined(ctx context.Context, c access.Caller, subject Subject, queueIDs []string, joined bool, opts JoinOptions) (written []Written, err error) {
-	if err := may(c, subject, access.ChangeOwn); err != nil {
+	by, err := s.mayWrite(ctx, c, subject, s.queues[basic])
+	if err != nil {
 		return nil, err
 	}
 	chosen := s.seen(ctx, subject, queueIDs)
 	switch {
 	case chosen != nil:
 	case len(queueIDs) == 1 && (joined || !opts.WarnLast):
-		return s.setJoinedUnseen(ctx, c, subject, queueIDs[0], joined, opts.WriteOptions)
+		return s.setJoinedUnseen(ctx, by, subject, queueIDs[0], joined, opts.WriteOptions)
 	default:
 		if chosen, err = s.choose(ctx, c, subject, queueIDs, joined); err != nil {
 			return nil, err
@@ -402,7 +456,7 @@ func (s *Service) SetJoined(ctx context.Context, c access.Caller, subject Subjec
 		if len(wish) == 0 {
 			continue
 		}
-		w, err := s.write(ctx, c, subject, s.queues[kind], wish, opts.WriteOptions)
+		w, err := s.write(ctx, by, subject, s.queues[kind], wish, opts.WriteOptions)
 		written = append(written, w)
 		if err != nil {
 			return written, notAnAgent(err)
@@ -415,11 +469,11 @@ func (s *Service) SetJoined(ctx context.Context, c access.Caller, subject Subjec
 // setJoinedUnseen joins or leaves a queue of which not even the kind is known. The
 // write reads the person's queues of its kind anyway: trying one kind after the
 // other needs fewer calls than looking for the queue first.
-func (s *Service) setJoinedUnseen(ctx context.Context, c access.Caller, subject Subject, queueID string, joined bool, opts WriteOptions) ([]Written, error) {
+func (s *Service) setJoinedUnseen(ctx context.Context, by actor, subject Subject, queueID string, joined bool, opts WriteOptions) ([]Written, error) {
 	for _, kind := range []queueKind{basic, customerAssist} {
 		wish := Document{}
 		wish.Set(queueID+".joined", joined)
-		w, err := s.write(ctx, c, subject, s.queues[kind], wish, opts)
+		w, err := s.write(ctx, by, subject, s.queues[kind], wish, opts)
 		if isUnknownQueue(err) {
 			continue
 		}
@@ -500,14 +554,13 @@ func (s *Service) MembershipAfter(ctx context.Context, subject Subject, w Writte
 // lastAgentOf asks Webex afresh in which of the queues nobody else has joined.
 // A queue that cannot be asked about gives no warning.
 func (s *Service) lastAgentOf(ctx context.Context, subject Subject, queues []Membership) []Membership {
-	self, _ := webex.UUID(subject.ID)
 	var last []Membership
 	for _, m := range queues {
-		f, err := s.facts(ctx, m.ID, m.LocationID, queueKind(m.CustomerAssist), 0)
-		if err != nil || f.Unclear || !slices.Contains(f.Joined, self) {
+		r, err := s.readFacts(ctx, m.queue(), 0)
+		if err != nil || !r.Value.hasJoined(subject.ID) {
 			continue
 		}
-		if len(f.Joined) == 1 {
+		if count, unclear := r.Value.joined(); count == 1 && !unclear {
 			last = append(last, m)
 		}
 	}
@@ -516,14 +569,10 @@ func (s *Service) lastAgentOf(ctx context.Context, subject Subject, queues []Mem
 
 // noteJoined brings the shared facts about queues up to date with a change.
 func (s *Service) noteJoined(ctx context.Context, subject Subject, changes []Change) {
-	self, err := webex.UUID(subject.ID)
-	if err != nil {
-		return
-	}
 	for _, c := range changes {
 		id := strings.TrimSuffix(c.Path, ".joined")
 		joined, _ := c.After.(bool)
-		_ = cache.Amend(ctx, s.Cache, factsKey(id), func(f facts) facts { return f.with(self, joined) }) // else the count is late by minutes
+		_ = cache.Amend(ctx, s.Cache, factsKey(id), func(f facts) facts { return f.with(subject.ID, joined) }) // else the count is late by minutes
 	}
 }
 

@@ -2,11 +2,11 @@ package selfservice
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
 	"patchbay/internal/access"
-	"patchbay/internal/cache"
 )
 
 // slowFacts is how old the facts may be that hardly change: intercept, which
@@ -58,6 +58,9 @@ type CallPath struct {
 	Unreachable *Target // when the phones are offline; nil: as NoAnswer
 	// Unread names the settings that could not be read: the path may differ.
 	Unread []string
+	// Partial says that some of the settings are not the caller's to see: the path
+	// may differ.
+	Partial bool
 	// Readings are those the path was made of, by name.
 	Readings map[string]Reading
 	At       time.Time // of the oldest reading
@@ -68,7 +71,7 @@ type CallPath struct {
 // read; what else cannot be read is named. The phones are only waited for a
 // little: the sentence can do without their names.
 func (s *Service) RightNow(ctx context.Context, c access.Caller, subject Subject, maxAge time.Duration) (CallPath, error) {
-	if err := may(c, subject, access.ReadOwn); err != nil {
+	if err := sees(c, subject, "callForwarding"); err != nil {
 		return CallPath{}, err
 	}
 	var (
@@ -78,6 +81,9 @@ func (s *Service) RightNow(ctx context.Context, c access.Caller, subject Subject
 		failed   = map[string]error{}
 	)
 	for name, age := range map[string]time.Duration{"callForwarding": maxAge, "doNotDisturb": maxAge, "voicemail": maxAge, "intercept": max(maxAge, slowFacts)} {
+		if sees(c, subject, name) != nil {
+			continue
+		}
 		wg.Go(func() {
 			r, err := s.state(ctx, subject, find(s.catalogue, name), age)
 			mu.Lock()
@@ -101,6 +107,7 @@ func (s *Service) RightNow(ctx context.Context, c access.Caller, subject Subject
 		return CallPath{Readings: readings}, err
 	}
 	p := pathOf(readings)
+	p.Partial = partial(c, subject)
 	for _, name := range []string{"doNotDisturb", "voicemail", "intercept"} {
 		if err := failed[name]; err != nil && !IsUnlicensed(err) {
 			p.Unread = append(p.Unread, name)
@@ -112,7 +119,7 @@ func (s *Service) RightNow(ctx context.Context, c access.Caller, subject Subject
 	case <-time.After(phonesWait):
 		p.Phones, known = s.LastKnownDevices(ctx, c, subject)
 	}
-	if !known {
+	if !known && sees(c, subject, PhonesPart) == nil {
 		p.Unread = append(p.Unread, "devices")
 	}
 	return p, nil
@@ -128,12 +135,12 @@ func (s *Service) KnownRightNow(ctx context.Context, c access.Caller, subject Su
 			readings[name] = r
 		}
 	}
-	phones, ok := cache.Peek[[]Device](ctx, s.Cache, devicesKey(subject))
+	phones, ok := s.LastKnownDevices(ctx, c, subject)
 	if len(readings) < 4 || !ok {
 		return CallPath{}, false
 	}
 	p := pathOf(readings)
-	p.Phones = phones.Value
+	p.Phones = phones
 	return p, true
 }
 
@@ -190,4 +197,9 @@ func forwardTarget(d Document, kind string) Target {
 		t.Kind = ToNumberVoicemail
 	}
 	return t
+}
+
+// partial reports whether not everything that decides about calls may be seen.
+func partial(c access.Caller, subject Subject) bool {
+	return slices.ContainsFunc([]string{"doNotDisturb", "voicemail", "intercept"}, func(name string) bool { return sees(c, subject, name) != nil })
 }

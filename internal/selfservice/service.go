@@ -14,6 +14,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -21,9 +22,11 @@ import (
 	"patchbay/internal/access"
 	"patchbay/internal/audit"
 	"patchbay/internal/cache"
+	"patchbay/internal/directory"
 	"patchbay/internal/i18n"
 	"patchbay/internal/problem"
 	"patchbay/internal/redislock"
+	"patchbay/internal/seal"
 	"patchbay/internal/webex"
 )
 
@@ -46,12 +49,16 @@ var settleDelays = []time.Duration{0, 500 * time.Millisecond, 1500 * time.Millis
 
 // Deps are what a Service needs.
 type Deps struct {
-	Webex *webex.Client
-	Cache *cache.Cache
-	Audit *audit.Log
-	Redis redis.UniversalClient
-	Now   func() time.Time
-	Log   *slog.Logger
+	Webex  *webex.Client
+	Cache  *cache.Cache
+	Audit  *audit.Log
+	Access *access.Service
+	// Directory knows where people are, and in which groups, without asking Webex.
+	Directory *directory.Directory
+	Redis     redis.UniversalClient
+	Sealer    *seal.Sealer
+	Now       func() time.Time
+	Log       *slog.Logger
 }
 
 // Service reads and changes settings.
@@ -59,6 +66,7 @@ type Service struct {
 	Deps
 	catalogue []*Setting
 	queues    map[queueKind]*Setting
+	watching  sync.Map // when this replica last said that a board shows a queue, by id
 }
 
 // New makes a Service.
@@ -66,12 +74,6 @@ func New(d Deps) *Service {
 	s := &Service{Deps: d, catalogue: Catalogue()}
 	s.queues = map[queueKind]*Setting{basic: s.queueMembership(basic), customerAssist: s.queueMembership(customerAssist)}
 	return s
-}
-
-// Subject is the person whose settings are meant.
-type Subject struct {
-	ID, Name   string
-	LocationID string // decides the country in which numbers are read
 }
 
 // Reading is a setting as it is.
@@ -95,15 +97,6 @@ func (r Reading) Tag(fields []string) string {
 // Region is the country in which the numbers of the setting are written.
 func (r Reading) Region() string { return r.region }
 
-// may checks that the caller may do this to the subject; what is not theirs is
-// not there.
-func may(c access.Caller, subject Subject, p access.Permission) error {
-	if !c.May(p) || !webex.SameID(c.PersonID, subject.ID) {
-		return problem.New(problem.NotFound, "setting.notFound")
-	}
-	return nil
-}
-
 // Setting gives a writable entry of the catalogue, nil when there is none of that
 // name.
 func (s *Service) Setting(name string) *Setting {
@@ -117,11 +110,14 @@ func (s *Service) Setting(name string) *Setting {
 // Settings lists the catalogue with what the caller may do to each setting of
 // the subject. The policy of the organization is read (one call at most).
 func (s *Service) Settings(ctx context.Context, c access.Caller, subject Subject) ([]Reading, error) {
-	if err := may(c, subject, access.ReadOwn); err != nil {
+	if err := reaches(c, subject); err != nil {
 		return nil, err
 	}
 	list := make([]Reading, 0, len(s.catalogue))
 	for _, setting := range s.catalogue {
+		if sees(c, subject, setting.Name) != nil {
+			continue
+		}
 		r := Reading{Setting: setting}
 		r.Writable, r.Locked, _ = s.writable(ctx, c, subject, setting)
 		list = append(list, r)
@@ -137,7 +133,7 @@ func (s *Service) Read(ctx context.Context, c access.Caller, subject Subject, na
 	if setting == nil {
 		return Reading{}, problem.New(problem.NotFound, "setting.notFound")
 	}
-	if err := may(c, subject, access.ReadOwn); err != nil {
+	if err := sees(c, subject, name); err != nil {
 		return Reading{}, err
 	}
 	return s.read(ctx, c, subject, setting, maxAge)
@@ -150,16 +146,16 @@ func (s *Service) read(ctx context.Context, c access.Caller, subject Subject, se
 		writable bool
 		locked   i18n.Text
 	}
-	may := make(chan rights, 1)
+	allowed := make(chan rights, 1)
 	go func() {
 		writable, locked, _ := s.writable(ctx, c, subject, setting) // it is locked then
-		may <- rights{writable, locked}
+		allowed <- rights{writable, locked}
 	}()
 	r, err := s.state(ctx, subject, setting, maxAge)
 	if err != nil {
 		return r, err
 	}
-	given := <-may
+	given := <-allowed
 	r.Writable, r.Locked = given.writable, given.locked
 	return r, nil
 }
@@ -179,20 +175,25 @@ func (s *Service) state(ctx context.Context, subject Subject, setting *Setting, 
 	return r, nil
 }
 
-// KnownLocked reports whether the organization is known to keep the setting of that
-// name from the subject; it asks nobody.
-func (s *Service) KnownLocked(ctx context.Context, subject Subject, name string) bool {
+// KnownLocked reports whether the caller is known not to be allowed to change the
+// subject's setting of that name; it asks nobody.
+func (s *Service) KnownLocked(ctx context.Context, c access.Caller, subject Subject, name string) bool {
 	setting := s.Setting(name)
+	if ok, _ := changes(c, subject, name); !ok {
+		return true
+	}
 	policy, ok := cache.Peek[webex.FeatureAccess](ctx, s.Cache, policyKey(subject))
 	return setting != nil && setting.FeatureKey != "" && ok && !policy.Value.Allows(setting.FeatureKey)
 }
 
-func policyKey(subject Subject) cache.Key { return cache.Key{Owner: subject.ID, Name: "featureAccess"} }
+func policyKey(subject Subject) cache.Key {
+	return cache.Key{Owner: canonical(subject.ID), Name: "featureAccess"}
+}
 
 // LastKnown gives the last reading of a setting while Webex does not answer.
 func (s *Service) LastKnown(ctx context.Context, c access.Caller, subject Subject, name string) (Reading, bool) {
 	setting := find(s.catalogue, name)
-	if setting == nil || may(c, subject, access.ReadOwn) != nil {
+	if setting == nil || sees(c, subject, name) != nil {
 		return Reading{}, false
 	}
 	got, ok := cache.Peek[Document](ctx, s.Cache, cacheKey(subject, setting))
@@ -205,7 +206,7 @@ func (s *Service) LastKnown(ctx context.Context, c access.Caller, subject Subjec
 }
 
 func cacheKey(subject Subject, setting *Setting) cache.Key {
-	return cache.Key{Owner: subject.ID, Name: setting.Name + setting.variant}
+	return cache.Key{Owner: canonical(subject.ID), Name: setting.Name + setting.variant}
 }
 
 // keyUnlicensed is the problem of a setting that the person's licence lacks.
@@ -238,7 +239,7 @@ func (s *Service) readProblem(ctx context.Context, subject Subject, setting *Set
 	case !webex.IsKind(err, webex.KindNotFound):
 		return webex.Problem(err)
 	}
-	services, svcErr := cache.Get(ctx, s.Cache, cache.Key{Owner: subject.ID, Name: "services"}, cache.Options{MaxAge: policyAge}, func(ctx context.Context) ([]string, error) {
+	services, svcErr := cache.Get(ctx, s.Cache, cache.Key{Owner: canonical(subject.ID), Name: "services"}, cache.Options{MaxAge: policyAge}, func(ctx context.Context) ([]string, error) {
 		return s.Webex.GetServices(ctx, subject.ID)
 	})
 	has := slices.ContainsFunc(services.Value, func(name string) bool {
@@ -258,10 +259,9 @@ func (s *Service) writable(ctx context.Context, c access.Caller, subject Subject
 	switch {
 	case !setting.Writable():
 		return false, i18n.NewText("setting.locked.elsewhere"), nil
-	case may(c, subject, access.ChangeOwn) != nil:
-		return false, i18n.NewText("setting.locked.notYours"), nil
 	case setting.FeatureKey == "":
-		return true, i18n.Text{}, nil
+		ok, why := changes(c, subject, setting.Name)
+		return ok, why, nil
 	}
 	policy, err := s.policy(ctx, subject)
 	switch {
@@ -271,7 +271,8 @@ func (s *Service) writable(ctx context.Context, c access.Caller, subject Subject
 	case !policy.Allows(setting.FeatureKey):
 		return false, i18n.NewText("setting.locked.organization"), nil
 	}
-	return true, i18n.Text{}, nil
+	ok, why := changes(c, subject, setting.Name)
+	return ok, why, nil
 }
 
 func (s *Service) policy(ctx context.Context, subject Subject) (webex.FeatureAccess, error) {
@@ -292,12 +293,11 @@ func (s *Service) defaultPolicy(ctx context.Context) (webex.Permissions, error) 
 
 // WriteOptions go with a change.
 type WriteOptions struct {
-	IfMatch   string   // the ETag, "*", or a list; "" does not care
-	Fields    []string // IfMatch is the tag of these fields alone; none means the whole setting
-	Reason    string
-	RequestID string
-	Undoes    string // the record whose before is put back
-	expect    []Change
+	IfMatch string   // the ETag, "*", or a list; "" does not care
+	Fields  []string // IfMatch is the tag of these fields alone; none means the whole setting
+	Reason  string
+	Undoes  string // the record whose before is put back
+	expect  []Change
 }
 
 // Written is the result of a change.
@@ -317,11 +317,16 @@ func (s *Service) Write(ctx context.Context, c access.Caller, subject Subject, n
 	if setting == nil {
 		return Written{}, problem.New(problem.NotFound, "setting.notFound")
 	}
-	return s.write(ctx, c, subject, setting, wish, opts)
+	as, err := s.mayWrite(ctx, c, subject, setting)
+	if err != nil {
+		return Written{}, err
+	}
+	return s.write(ctx, as, subject, setting, wish, opts)
 }
 
-func (s *Service) write(ctx context.Context, c access.Caller, subject Subject, setting *Setting, wish Document, opts WriteOptions) (Written, error) {
-	if err := s.mayWrite(ctx, c, subject, setting); err != nil {
+// write carries a change out that the actor may make.
+func (s *Service) write(ctx context.Context, by actor, subject Subject, setting *Setting, wish Document, opts WriteOptions) (Written, error) {
+	if err := by.checkReason(opts.Reason); err != nil {
 		return Written{}, err
 	}
 	// From here on the change is finished even if the browser goes away: half a
@@ -335,32 +340,37 @@ func (s *Service) write(ctx context.Context, c access.Caller, subject Subject, s
 		return Written{}, problem.New(problem.Unavailable, "setting.busy").Because(err)
 	}
 	defer lock.Release()
-	p, err := s.plan(ctx, subject, setting, wish, opts)
+	p, err := s.plan(ctx, by, subject, setting, wish, opts)
 	if err != nil || len(p.Changes) == 0 {
 		return p.Written, err
 	}
-	return s.send(ctx, c, subject, p, opts)
+	return s.send(ctx, by, subject, p, opts)
 }
 
-// mayWrite checks that the caller may change this setting of the subject.
-func (s *Service) mayWrite(ctx context.Context, c access.Caller, subject Subject, setting *Setting) error {
-	if err := may(c, subject, access.ChangeOwn); err != nil {
-		return err
+// mayWrite checks that the caller may change this setting of the subject, and says
+// as whom.
+func (s *Service) mayWrite(ctx context.Context, c access.Caller, subject Subject, setting *Setting) (actor, error) {
+	if err := sees(c, subject, setting.Name); err != nil {
+		return actor{}, err
 	}
 	ok, why, err := s.writable(ctx, c, subject, setting)
 	switch {
 	case err != nil:
-		return s.readProblem(ctx, subject, setting, err)
+		return actor{}, s.readProblem(ctx, subject, setting, err)
 	case !ok:
-		return &problem.Error{Code: problem.Forbidden, Public: why}
+		return actor{}, &problem.Error{Code: problem.Forbidden, Public: why}
 	}
-	return nil
+	_, role := c.Level(subject.Target(), setting.Name)
+	return actor{Caller: c, role: role, self: c.Is(subject.ID)}, nil
 }
 
 func lockKey(subject Subject, setting *Setting) string {
 	id, err := webex.UUID(subject.ID)
 	if err != nil {
 		id = subject.ID
+	}
+	if setting.object.ID != "" { // what is written is the object, whoever is concerned
+		id = setting.object.ID
 	}
 	sum := sha256.Sum256([]byte("patchbay write " + id)) // a list of keys names nobody
 	return "patchbay:{write:" + base64.RawURLEncoding.EncodeToString(sum[:12]) + "}:" + setting.Name + setting.variant
@@ -373,10 +383,11 @@ func (s *Service) Plan(ctx context.Context, c access.Caller, subject Subject, na
 	if setting == nil {
 		return Written{}, problem.New(problem.NotFound, "setting.notFound")
 	}
-	if err := s.mayWrite(ctx, c, subject, setting); err != nil {
+	by, err := s.mayWrite(ctx, c, subject, setting)
+	if err != nil {
 		return Written{}, err
 	}
-	planned, err := s.plan(ctx, subject, setting, wish, opts)
+	planned, err := s.plan(ctx, by, subject, setting, wish, opts)
 	return planned.Written, err
 }
 
@@ -387,7 +398,7 @@ type planned struct {
 }
 
 // plan reads the present state and finds out what the wish changes in it.
-func (s *Service) plan(ctx context.Context, subject Subject, setting *Setting, wish Document, opts WriteOptions) (planned, error) {
+func (s *Service) plan(ctx context.Context, by actor, subject Subject, setting *Setting, wish Document, opts WriteOptions) (planned, error) {
 	before, err := setting.read(ctx, s.Webex, subject.ID)
 	if err != nil {
 		return planned{}, s.readProblem(ctx, subject, setting, err)
@@ -418,7 +429,7 @@ func (s *Service) plan(ctx context.Context, subject Subject, setting *Setting, w
 		return p, &problem.Error{Code: problem.Invalid, Public: i18n.NewText("setting.invalid"), Fields: faults}
 	}
 	if setting.allow != nil {
-		if err := setting.allow(ctx, before, p.Changes); err != nil {
+		if err := setting.allow(ctx, by, before, p.Changes); err != nil {
 			return p, err
 		}
 	}
@@ -446,15 +457,17 @@ func (s *Service) check(ctx context.Context, subject Subject, setting *Setting, 
 }
 
 // send records the change, sends it to Webex, and records what became of it.
-func (s *Service) send(ctx context.Context, c access.Caller, subject Subject, p planned, opts WriteOptions) (Written, error) {
+func (s *Service) send(ctx context.Context, by actor, subject Subject, p planned, opts WriteOptions) (Written, error) {
 	setting, before := p.Reading.Setting, p.Reading.Document
 	id, err := s.Audit.Begin(ctx, audit.Entry{
-		Actor:   audit.Person{ID: c.PersonID, Name: c.Name},
+		Actor:   audit.Person{ID: by.PersonID, Name: by.Name},
+		Role:    string(by.role),
 		Subject: audit.Person{ID: subject.ID, Name: subject.Name},
+		Object:  setting.object,
 		Setting: setting.Name,
 		Before:  setting.record(before, p.Changes, func(c Change) any { return c.Before }),
 		After:   setting.record(before, p.Changes, func(c Change) any { return c.After }),
-		Reason:  opts.Reason, RequestID: opts.RequestID, Undoes: opts.Undoes,
+		Reason:  opts.Reason, Undoes: opts.Undoes,
 	})
 	if err != nil {
 		return p.Written, problem.New(problem.Unavailable, "setting.notRecorded").Because(err)

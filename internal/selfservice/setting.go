@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"patchbay/internal/audit"
 	"patchbay/internal/dialing"
 	"patchbay/internal/i18n"
 	"patchbay/internal/problem"
@@ -37,11 +38,12 @@ type Setting struct {
 
 	// The rest is for settings whose fields depend on the person, as the queues
 	// somebody is an agent of. All may be nil.
-	variant  string                                                              // tells settings of one name apart
-	members  func(present Document) []Field                                      // the fields there are
-	resolve  func(wish, present Document) Document                               // spells the ids in a wish as present does
-	allow    func(ctx context.Context, present Document, changes []Change) error // whether these changes are allowed
-	annotate func(record, present Document)                                      // adds names to a record, for readers
+	variant  string                                                                        // tells settings of one name apart
+	members  func(present Document) []Field                                                // the fields there are
+	resolve  func(wish, present Document) Document                                         // spells the ids in a wish as present does
+	allow    func(ctx context.Context, by actor, present Document, changes []Change) error // whether these changes are allowed
+	annotate func(record, present Document)                                                // adds names to a record, for readers
+	object   audit.Object                                                                  // what is written when it is no setting of the person
 }
 
 // Writable reports whether the portal can change the setting at all.

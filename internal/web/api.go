@@ -82,7 +82,7 @@ func writeOptions(r *http.Request) (selfservice.WriteOptions, error) {
 		// A change that would silently stay for ever is worse than none.
 		return selfservice.WriteOptions{}, problem.New(problem.Malformed, "web.until")
 	}
-	return selfservice.WriteOptions{IfMatch: r.Header.Get("If-Match"), Reason: reason, RequestID: RequestID(r.Context())}, nil
+	return selfservice.WriteOptions{IfMatch: r.Header.Get("If-Match"), Reason: reason}, nil
 }
 
 type meJSON struct {
@@ -113,7 +113,7 @@ func (s *Server) apiMe(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	me := meJSON{ID: p.ID, DisplayName: p.DisplayName, Email: v.identity.Email, Numbers: []numberJSON{}, Roles: v.Roles, Permissions: v.Permissions()}
+	me := meJSON{ID: p.ID, DisplayName: p.DisplayName, Email: v.identity.Email, Numbers: []numberJSON{}, Roles: v.Roles(), Permissions: v.Permissions()}
 	if p.LocationID != "" {
 		me.Location = &locationJSON{ID: p.LocationID, Name: p.LocationName}
 	}
@@ -141,7 +141,7 @@ func (s *Server) apiSettings(w http.ResponseWriter, r *http.Request) error {
 	for _, reading := range readings {
 		entry := settingJSON{
 			Name: reading.Setting.Name, Title: say(r, reading.Setting.Title()), Group: reading.Setting.Group,
-			Access: "read", Href: "/api/me/settings/" + reading.Setting.Name,
+			Access: "read", Href: apiBase(r) + "/settings/" + reading.Setting.Name,
 		}
 		if reading.Writable {
 			entry.Access = "write"
@@ -325,11 +325,19 @@ type personJSON struct {
 	Name string `json:"name"`
 }
 
+type objectJSON struct {
+	Kind string `json:"kind"`
+	ID   string `json:"id"`
+	Name string `json:"name,omitempty"`
+}
+
 type recordJSON struct {
 	ID       string          `json:"id"`
 	At       time.Time       `json:"at"`
 	Actor    personJSON      `json:"actor"`
-	Subject  personJSON      `json:"subject"`
+	Role     string          `json:"role,omitempty"` // as which the actor acted
+	Subject  *personJSON     `json:"subject"`        // null for what concerns nobody
+	Object   *objectJSON     `json:"object,omitempty"`
 	Setting  string          `json:"setting"`
 	Before   json.RawMessage `json:"before"`
 	After    json.RawMessage `json:"after"`
@@ -338,6 +346,28 @@ type recordJSON struct {
 	Undoable bool            `json:"undoable"`
 	Undoes   string          `json:"undoes,omitempty"`
 	UndoneBy string          `json:"undoneBy,omitempty"`
+}
+
+func recordJSONOf(rec selfservice.Record) recordJSON {
+	one := recordJSON{
+		ID: rec.ID, At: rec.At, Actor: personJSON{rec.Actor.ID, rec.Actor.Name}, Role: rec.Role, Setting: rec.Entry.Setting, Before: rec.Before, After: rec.After,
+		Reason: rec.Reason, Outcome: rec.Outcome, Undoable: rec.Undoable, Undoes: rec.Undoes, UndoneBy: rec.UndoneBy,
+	}
+	if rec.Subject.ID != "" {
+		one.Subject = &personJSON{rec.Subject.ID, rec.Subject.Name}
+	}
+	if rec.Object.ID != "" {
+		one.Object = &objectJSON{Kind: rec.Object.Kind, ID: rec.Object.ID, Name: rec.Object.Name}
+	}
+	return one
+}
+
+// apiBase is where the API has what belongs to the person whom the request is for.
+func apiBase(r *http.Request) string {
+	if v := visitorFrom(r.Context()); v.forOther() {
+		return "/api/people/" + url.PathEscape(v.subject.ID)
+	}
+	return "/api/me"
 }
 
 func (s *Server) apiHistory(w http.ResponseWriter, r *http.Request) error {
@@ -351,11 +381,7 @@ func (s *Server) apiHistory(w http.ResponseWriter, r *http.Request) error {
 		Next  string       `json:"next,omitempty"`
 	}{Items: make([]recordJSON, 0, len(records)), Next: next}
 	for _, rec := range records {
-		answer.Items = append(answer.Items, recordJSON{
-			ID: rec.ID, At: rec.At, Actor: personJSON{rec.Actor.ID, rec.Actor.Name}, Subject: personJSON{rec.Subject.ID, rec.Subject.Name},
-			Setting: rec.Entry.Setting, Before: rec.Before, After: rec.After, Reason: rec.Reason, Outcome: rec.Outcome,
-			Undoable: rec.Undoable, Undoes: rec.Undoes, UndoneBy: rec.UndoneBy,
-		})
+		answer.Items = append(answer.Items, recordJSONOf(rec))
 	}
 	return writeJSON(w, answer)
 }
@@ -366,14 +392,21 @@ func (s *Server) apiUndo(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	v := visitorFrom(r.Context())
-	written, err := s.Settings.Undo(r.Context(), v.Caller, v.subject, param(r, "record"), opts)
-	if err != nil || written.Reading.Setting.Group != "queues" {
+	undone, err := s.Settings.Undo(r.Context(), v.Caller, param(r, "record"), opts)
+	written := undone.Written
+	if err != nil || undone.Entry.Setting != "queues" {
+		if err == nil && written.Reading.Setting == nil { // a grant, or the policy
+			w.Header().Set("Audit-Id", written.RecordID)
+			return writeJSON(w, struct {
+				Undone string `json:"undone"`
+			}{undone.Entry.ID})
+		}
 		return answerWrite(w, r, written, err)
 	}
 	w.Header().Set("Audit-Id", written.RecordID)
 	var queues []queueJSON
 	for _, c := range written.Changes {
-		if m, ok := s.Settings.MembershipAfter(r.Context(), v.subject, written, strings.TrimSuffix(c.Path, ".joined")); ok {
+		if m, ok := s.Settings.MembershipAfter(r.Context(), undone.Subject, written, strings.TrimSuffix(c.Path, ".joined")); ok {
 			queues = append(queues, queueOf(m))
 		}
 	}

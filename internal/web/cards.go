@@ -65,25 +65,36 @@ var homeOf = map[string]string{
 }
 
 // cardBase is what every card has.
-func cardBase(name string, v shown) templates.Card {
+func cardBase(r *http.Request, name string, v shown) templates.Card {
 	if v.page == "" {
 		v.page = homeOf[name]
 	}
 	return templates.Card{
-		ID: "card-" + name, Name: name, URL: "/cards/" + name + "?page=" + v.page, PageURL: pageURL(v.page), State: templates.Ready, Note: v.note, OOB: v.oob,
+		ID: "card-" + name, Name: name, URL: at(r, "/cards/"+name+"?page="+v.page), PageURL: pageURL(r, v.page), State: templates.Ready, Note: v.note, OOB: v.oob,
 	}
 }
 
-func pageURL(page string) string {
+// pageURL is the address of a page of the person whom the request is for.
+func pageURL(r *http.Request, page string) string {
 	if page == onHome {
-		return "/"
+		return at(r, "/")
 	}
-	return "/" + page
+	return at(r, "/"+page)
+}
+
+// at is an address below the pages of the person whom the request is for: one's own
+// pages are at the root, those of others below /people.
+func at(r *http.Request, path string) string {
+	base := visitorFrom(r.Context()).base
+	if base != "" && path == "/" {
+		return base
+	}
+	return base + path
 }
 
 // loading is a card that fetches itself.
-func loading(name, page string) templates.Card {
-	c := cardBase(name, shown{page: page})
+func loading(r *http.Request, name, page string) templates.Card {
+	c := cardBase(r, name, shown{page: page})
 	c.State = templates.Loading
 	return c
 }
@@ -178,8 +189,11 @@ func (s *Server) down(err error) bool {
 }
 
 func (s *Server) rightNowCard(r *http.Request, v shown) templates.RightNow {
-	c := cardBase("rightNow", v)
+	c := cardBase(r, "rightNow", v)
 	who := visitorFrom(r.Context())
+	if !sees(r, "callForwarding") {
+		return templates.RightNow{Card: c, Sentence: []templates.Segment{{Text: tr(r, "now.hidden")}}}
+	}
 	path, err := s.Settings.RightNow(r.Context(), who.Caller, who.subject, v.age)
 	if err != nil {
 		if selfservice.IsUnlicensed(err) {
@@ -199,7 +213,7 @@ func (s *Server) rightNowCard(r *http.Request, v shown) templates.RightNow {
 }
 
 func (s *Server) numbersCard(r *http.Request, v shown) templates.Numbers {
-	n := templates.Numbers{Card: cardBase("numbers", v)}
+	n := templates.Numbers{Card: cardBase(r, "numbers", v)}
 	who := visitorFrom(r.Context())
 	p, err := s.Settings.Profile(r.Context(), who.Caller, who.subject)
 	if err != nil {
@@ -235,18 +249,24 @@ func numberParts(r *http.Request, p selfservice.Profile) []string {
 }
 
 func (s *Server) quickCard(r *http.Request, v shown) templates.Quick {
-	q := templates.Quick{Card: cardBase("quick", v), ForwardURL: "/calls#card-always", ForwardHint: tr(r, "quick.forward.to")}
+	q := templates.Quick{Card: cardBase(r, "quick", v), ForwardURL: at(r, "/calls#card-always"), ForwardHint: tr(r, "quick.forward.to")}
 	who := visitorFrom(r.Context())
-	if s.Settings.KnownLocked(r.Context(), who.subject, "callForwarding") {
+	if s.Settings.KnownLocked(r.Context(), who.Caller, who.subject, "callForwarding") {
 		q.ForwardURL = ""
 	}
 	var wg sync.WaitGroup
 	var queues []selfservice.Membership
-	var queuesErr error
-	wg.Go(func() { queues, queuesErr = s.queuesFor(r, v) })
-	dnd, err := s.read(r, "doNotDisturb", v, &q.Card)
+	var queuesErr, err error
+	var dnd selfservice.Reading
+	if sees(r, "queues") {
+		wg.Go(func() { queues, queuesErr = s.queuesFor(r, v) })
+	}
+	if sees(r, "doNotDisturb") {
+		dnd, err = s.read(r, "doNotDisturb", v, &q.Card)
+	}
 	wg.Wait()
 	switch {
+	case err == nil && dnd.Setting == nil: // not theirs to see
 	case err == nil:
 		q.DoNotDisturb = s.switchOf(r, dnd, "enabled", "quick-dnd", onHome)
 		q.DoNotDisturb.Label = tr(r, "card.doNotDisturb")
@@ -273,11 +293,11 @@ func (s *Server) quickCard(r *http.Request, v shown) templates.Quick {
 		}
 		q.QueuesHint = tr(r, "quick.queues.hint", "Joined", joined, "All", len(queues))
 		if leavable > 0 {
-			q.LeaveAll = templates.Action{URL: "/queues?page=home", Hidden: hidden(r, "quick", templates.Hidden{Name: "joined", Value: "false"})}
+			q.LeaveAll = templates.Action{URL: at(r, "/queues?page=home"), Hidden: hidden(r, "quick", templates.Hidden{Name: "joined", Value: "false"})}
 		}
 	}
 	if v.last != nil {
-		q.LeaveConfirm = leaveConfirm(r, v.last, templates.Action{URL: "/queues?page=home", Hidden: hidden(r, "quick",
+		q.LeaveConfirm = leaveConfirm(r, v.last, templates.Action{URL: at(r, "/queues?page=home"), Hidden: hidden(r, "quick",
 			templates.Hidden{Name: "joined", Value: "false"}, templates.Hidden{Name: "anyway", Value: "true"})}, q.URL)
 	}
 	return q
@@ -292,7 +312,7 @@ func (s *Server) switchOf(r *http.Request, reading selfservice.Reading, path, id
 	f := selfservice.Field{Path: path}
 	sw := templates.Switch{
 		ID: id, Name: path, Label: fieldWords(r, reading.Setting, f), Hint: tr(r, "setting."+reading.Setting.Name+"."+path+".hint"),
-		On: reading.Document.Bool(path), Form: templates.Form{URL: "/calls/" + reading.Setting.Name + "?page=" + page, Fields: []string{path}, For: formTag(r)},
+		On: reading.Document.Bool(path), Form: templates.Form{URL: at(r, "/calls/"+reading.Setting.Name+"?page="+page), Fields: []string{path}, For: formTag(r)},
 	}
 	if !reading.Writable {
 		sw.Locked = templates.Locked{Now: valueWords(r, selfservice.Field{Kind: selfservice.Bool}, sw.On, ""), Why: say(r, reading.Locked)}
@@ -301,9 +321,9 @@ func (s *Server) switchOf(r *http.Request, reading selfservice.Reading, path, id
 }
 
 func (s *Server) queuesCard(r *http.Request, v shown) templates.Queues {
-	q := templates.Queues{Card: cardBase("queues", v)}
+	q := templates.Queues{Card: cardBase(r, "queues", v)}
 	if v.page == onHome {
-		q.All = templates.Link{Text: tr(r, "queues.all"), URL: "/queues"}
+		q.All = templates.Link{Text: tr(r, "queues.all"), URL: at(r, "/queues")}
 	}
 	who := visitorFrom(r.Context())
 	queues, err := s.queuesFor(r, v)
@@ -358,7 +378,7 @@ func (s *Server) fillQueues(r *http.Request, q *templates.Queues, queues []selfs
 		}
 	}
 	all := func(joined string) templates.Action {
-		return templates.Action{URL: "/queues" + action, Hidden: hidden(r, "queues", templates.Hidden{Name: "joined", Value: joined})}
+		return templates.Action{URL: at(r, "/queues"+action), Hidden: hidden(r, "queues", templates.Hidden{Name: "joined", Value: joined})}
 	}
 	if pending && v.again {
 		readAgain(&q.Card)
@@ -379,7 +399,7 @@ func (s *Server) fillQueues(r *http.Request, q *templates.Queues, queues []selfs
 func queueRow(r *http.Request, m selfservice.Membership, id, action string) templates.Queue {
 	row := templates.Queue{
 		ID: id, Name: m.Name, Joined: m.Joined, CanJoin: m.CanJoin,
-		Form: templates.Form{URL: "/queues/" + m.ID + action, Fields: []string{"joined"}, For: formTag(r)},
+		Form: templates.Form{URL: at(r, "/queues/"+m.ID+action), Fields: []string{"joined"}, For: formTag(r)},
 	}
 	var detail []string
 	if m.Extension != "" {
@@ -408,11 +428,11 @@ func queueRow(r *http.Request, m selfservice.Membership, id, action string) temp
 }
 
 func (s *Server) phonesCard(r *http.Request, v shown) templates.Phones {
-	p := templates.Phones{Card: cardBase("phones", v)}
+	p := templates.Phones{Card: cardBase(r, "phones", v)}
 	who := visitorFrom(r.Context())
 	read := s.Settings.Phones
 	if v.page == onHome {
-		p.All = templates.Link{Text: tr(r, "phones.all"), URL: "/phones"}
+		p.All = templates.Link{Text: tr(r, "phones.all"), URL: at(r, "/phones")}
 		read = s.Settings.KnownDevices
 	}
 	devices, err := read(r.Context(), who.Caller, who.subject)
@@ -483,7 +503,10 @@ var forwardKinds = map[string]string{
 }
 
 func (s *Server) forwardCard(r *http.Request, name string, v shown) *templates.Forward {
-	c := templates.Forward{Card: cardBase(name, v)}
+	if !sees(r, "callForwarding") {
+		return nil
+	}
+	c := templates.Forward{Card: cardBase(r, name, v)}
 	reading, err := s.read(r, "callForwarding", v, &c.Card)
 	if selfservice.IsUnlicensed(err) {
 		return nil
@@ -506,7 +529,7 @@ func (s *Server) forwardCard(r *http.Request, name string, v shown) *templates.F
 	if name == "noAnswer" {
 		c.Rings = f.rings(kind+".numberOfRings", doc.Int(kind+".systemMaxNumberOfRings"))
 	}
-	c.Form = f.form("/calls/callForwarding?page=" + v.page)
+	c.Form = f.form(at(r, "/calls/callForwarding?page="+v.page))
 	return &c
 }
 
@@ -519,7 +542,10 @@ func forwardWords(r *http.Request, doc selfservice.Document, kind, region string
 }
 
 func (s *Server) switchesCard(r *http.Request, name string, v shown) *templates.Switches {
-	c := templates.Switches{Card: cardBase(name, v)}
+	if !sees(r, name) {
+		return nil
+	}
+	c := templates.Switches{Card: cardBase(r, name, v)}
 	reading, err := s.read(r, name, v, &c.Card)
 	if selfservice.IsUnlicensed(err) {
 		return nil
@@ -543,7 +569,10 @@ func (s *Server) switchesCard(r *http.Request, name string, v shown) *templates.
 }
 
 func (s *Server) interceptCard(r *http.Request, v shown) *templates.Intercept {
-	c := templates.Intercept{Card: cardBase("intercept", v)}
+	if !sees(r, "intercept") {
+		return nil
+	}
+	c := templates.Intercept{Card: cardBase(r, "intercept", v)}
 	reading, err := s.read(r, "intercept", v, &c.Card)
 	if selfservice.IsUnlicensed(err) {
 		return nil
@@ -564,7 +593,7 @@ func (s *Server) interceptCard(r *http.Request, v shown) *templates.Intercept {
 	c.ZeroTransfer, c.ZeroTransferTo = f.check("incoming.announcements.zeroTransfer.enabled"), f.number("incoming.announcements.zeroTransfer.destination")
 	c.Outgoing = f.choice("outgoing.type", "INTERCEPT_ALL")
 	c.OutgoingTransfer, c.OutgoingTransferTo = f.check("outgoing.transferEnabled"), f.number("outgoing.destination")
-	c.Form = f.form("/calls/intercept?page=" + v.page)
+	c.Form = f.form(at(r, "/calls/intercept?page="+v.page))
 	if v.review != nil {
 		c.Review = *v.review
 	}
@@ -603,7 +632,7 @@ func (f *formView) choice(path, first string) templates.Check {
 
 func (f *formView) number(path string) templates.Field {
 	raw := f.doc(path).Text(path)
-	field := templates.Field{Name: path, Value: raw, MeaningURL: "/number", Error: f.fault(path)}
+	field := templates.Field{Name: path, Value: raw, MeaningURL: at(f.r, "/number"), Error: f.fault(path)}
 	if _, typed := f.typed.Get(path); !typed {
 		field.Value = dialing.Display(raw, f.reading.Region())
 	}
@@ -638,7 +667,7 @@ func (f *formView) form(url string) templates.Form {
 }
 
 func (s *Server) historyCard(r *http.Request, v shown) templates.History {
-	h := templates.History{Card: cardBase("history", v)}
+	h := templates.History{Card: cardBase(r, "history", v)}
 	who := visitorFrom(r.Context())
 	cursor := r.URL.Query().Get("cursor")
 	records, next, err := s.Settings.History(r.Context(), who.Caller, who.subject, cursor, historyPage)
@@ -666,7 +695,7 @@ func (s *Server) historyCard(r *http.Request, v shown) templates.History {
 		h.Entries = append(h.Entries, e)
 	}
 	if next != "" {
-		h.Older = templates.Link{Text: tr(r, "history.older"), URL: "/history?cursor=" + next}
+		h.Older = templates.Link{Text: tr(r, "history.older"), URL: at(r, "/history?cursor="+next)}
 	}
 	return h
 }
@@ -686,7 +715,7 @@ func undoAction(r *http.Request, record, card, page string) templates.Action {
 	if record == "" {
 		return templates.Action{}
 	}
-	return templates.Action{URL: "/history/" + record + "/undo?page=" + page, Hidden: hidden(r, card)}
+	return templates.Action{URL: at(r, "/history/"+record+"/undo?page="+page), Hidden: hidden(r, card)}
 }
 
 // isProblem reports whether err is a problem of this code.

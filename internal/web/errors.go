@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strconv"
 
+	"patchbay/internal/access"
 	"patchbay/internal/i18n"
 	"patchbay/internal/problem"
 	"patchbay/internal/selfservice"
@@ -75,6 +76,9 @@ func retrySeconds(p *problem.Error) int {
 // logProblem writes one line for a failed request: what an operator can act on is
 // an error or a warning, what the person can mend is not.
 func (s *Server) logProblem(r *http.Request, p *problem.Error) {
+	if p.Code == problem.Forbidden || errors.Is(p, access.ErrDenied) {
+		s.noteRefusal(r, p)
+	}
 	level := slog.LevelInfo
 	switch {
 	case p.Code == problem.Internal:

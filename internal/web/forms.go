@@ -131,7 +131,7 @@ func (s *Server) saveSetting(w http.ResponseWriter, r *http.Request) error {
 	}
 	who := visitorFrom(r.Context())
 	written, err := s.Settings.Write(r.Context(), who.Caller, who.subject, name, f.wish, selfservice.WriteOptions{
-		IfMatch: f.etag, Fields: f.fields, RequestID: RequestID(r.Context()),
+		IfMatch: f.etag, Fields: f.fields, Reason: formOptions(r).Reason,
 	})
 	if len(f.fields) == 1 {
 		v.onItem = f.fields[0]
@@ -199,7 +199,7 @@ func (s *Server) noteOf(r *http.Request, f sent, written selfservice.Written, er
 	case p.Code == problem.Changed && written.Reading.Setting != nil:
 		return s.changedNote(r, f, written)
 	case selfservice.IsUnsure(err):
-		note.Kind, note.Text, note.CheckURL = templates.NotSure, say(r, p.Public), "/cards/"+f.card+"?page="+f.page+"&fresh=1"
+		note.Kind, note.Text, note.CheckURL = templates.NotSure, say(r, p.Public), at(r, "/cards/"+f.card+"?page="+f.page+"&fresh=1")
 	case webex.IsKind(err, webex.KindThrottled) && p.RetryAfter > 0:
 		note.Kind, note.Seconds, note.Text = templates.RateLimited, retrySeconds(p), ""
 		if retrySeconds(p) <= maxAutoRetry {
@@ -233,6 +233,22 @@ func (s *Server) changedNote(r *http.Request, f sent, written selfservice.Writte
 		KeepTheirs: templates.Action{URL: r.URL.RequestURI(), Hidden: f.hidden(templates.Hidden{Name: formStep, Value: "keep"})},
 		UseMine:    templates.Action{URL: r.URL.RequestURI(), Hidden: f.hidden(templates.Hidden{Name: formETag, Value: reading.Tag(f.fields)})},
 	}
+}
+
+// movedNote shows the difference before an undo of what was changed again since.
+func (s *Server) movedNote(r *http.Request, f sent, written selfservice.Written) templates.Note {
+	note := s.changedNote(r, f, written)
+	note.Text = tr(r, "note.moved")
+	note.KeepTheirs = templates.Action{} // leaving it is doing nothing
+	note.UseMine = templates.Action{
+		URL: r.URL.RequestURI(), Label: tr(r, "note.moved.undo"), Hidden: f.hidden(templates.Hidden{Name: formETag, Value: written.Reading.ETag}),
+	}
+	return note
+}
+
+// formOptions are what goes with a change made on a page: for somebody else, why.
+func formOptions(r *http.Request) selfservice.WriteOptions {
+	return selfservice.WriteOptions{Reason: visitorFrom(r.Context()).acting.Reason}
 }
 
 // alsoShown are the cards that a change of one card makes stale on its page.
@@ -302,13 +318,13 @@ func (s *Server) redirectWithFlash(w http.ResponseWriter, r *http.Request, v sho
 			s.Log.WarnContext(r.Context(), "a message for the next page was lost", "error", err)
 		}
 	}
-	http.Redirect(w, r, pageURL(v.page), http.StatusSeeOther)
+	http.Redirect(w, r, pageURL(r, v.page), http.StatusSeeOther)
 	return nil
 }
 
 // recordOf is the record that an undo button names.
 func recordOf(a templates.Action) string {
-	record, found := strings.CutPrefix(a.URL, "/history/")
+	_, record, found := strings.Cut(a.URL, "/history/")
 	if !found {
 		return ""
 	}
@@ -327,7 +343,10 @@ func (s *Server) undo(w http.ResponseWriter, r *http.Request) error {
 	}
 	who := visitorFrom(r.Context())
 	record := param(r, "record")
-	written, err := s.Settings.Undo(r.Context(), who.Caller, who.subject, record, selfservice.WriteOptions{RequestID: RequestID(r.Context())})
+	opts := formOptions(r)
+	opts.IfMatch = f.etag // of the state over which the undo is wanted all the same
+	undone, err := s.Settings.Undo(r.Context(), who.Caller, record, opts)
+	written := undone.Written
 	v := shown{page: f.page, age: afterChange}
 	if f.card == "history" {
 		v.row = record
@@ -336,8 +355,8 @@ func (s *Server) undo(w http.ResponseWriter, r *http.Request) error {
 	switch {
 	case err == nil && written.RecordID != "":
 		v.note = templates.Note{Kind: templates.Saved, Text: tr(r, "note.undone", "Time", s.clock(r, s.Now()))}
-	case isProblem(err, problem.Changed):
-		v.note = noteText(r, templates.NotSaved, text("setting.moved"))
+	case isProblem(err, problem.Changed) && written.Reading.Setting != nil:
+		v.note = s.movedNote(r, f, written)
 	case err != nil:
 		v.note = templates.Note{Kind: templates.NotSaved, Text: say(r, problemOf(err).Public), Reference: reference(r, problemOf(err))}
 	}
@@ -368,7 +387,7 @@ func (s *Server) setJoined(w http.ResponseWriter, r *http.Request, ids []string)
 	joined := f.values.Get("joined") == "true"
 	who := visitorFrom(r.Context())
 	written, err := s.Settings.SetJoined(r.Context(), who.Caller, who.subject, ids, joined, selfservice.JoinOptions{
-		WriteOptions: selfservice.WriteOptions{RequestID: RequestID(r.Context())}, WarnLast: f.values.Get("anyway") != "true",
+		WriteOptions: formOptions(r), WarnLast: f.values.Get("anyway") != "true",
 	})
 	v := shown{page: f.page, age: afterChange}
 	if len(ids) == 1 {

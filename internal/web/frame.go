@@ -3,6 +3,7 @@ package web
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -14,6 +15,7 @@ import (
 
 	"patchbay/internal/access"
 	"patchbay/internal/i18n"
+	"patchbay/internal/selfservice"
 	"patchbay/internal/serviceapp"
 	"patchbay/templates"
 )
@@ -34,17 +36,41 @@ func tr(r *http.Request, key string, args ...any) string { return i18n.T(r.Conte
 type entry struct {
 	page, url string
 	needs     access.Permission
+	parts     []string // the page shows these parts of a person's portal: one is enough
+}
+
+// callParts are the settings of the page Calls.
+var callParts = []string{"callForwarding", "doNotDisturb", "callWaiting", "intercept"}
+
+// personalPages are the pages that everybody has, and helpers for others.
+var personalPages = []entry{
+	{page: "home", url: "/"}, {page: "calls", url: "/calls", parts: callParts}, {page: "queues", url: "/queues", parts: []string{"queues"}},
+	{page: "phones", url: "/phones", parts: []string{selfservice.PhonesPart}}, {page: "history", url: "/history"},
 }
 
 var navigation = []struct {
 	group   string
 	entries []entry
 }{
-	{"me", []entry{
-		{"home", "/", access.ReadOwn}, {"calls", "/calls", access.ReadOwn}, {"queues", "/queues", access.ReadOwn},
-		{"phones", "/phones", access.ReadOwn}, {"history", "/history", access.ReadOwn},
+	{"help", []entry{
+		{page: "people", url: "/people", needs: access.ReadPeople}, {page: "board", url: "/board", needs: access.ReadQueues},
+		{page: "log", url: "/log", needs: access.ReadLog},
 	}},
-	{"run", []entry{{"health", "/health", access.Operate}}},
+	{"run", []entry{
+		{page: "access", url: "/access", needs: access.ReadAccess}, {page: "policy", url: "/policy", needs: access.ReadPolicy},
+		{page: "health", url: "/health", needs: access.Operate},
+	}},
+}
+
+// mayOpen reports whether an entry of the navigation leads somewhere.
+func (v visitor) mayOpen(e entry) bool {
+	switch {
+	case e.needs == "":
+		return v.subject.LocationID != "" && (len(e.parts) == 0 || slices.ContainsFunc(e.parts, func(part string) bool { return selfservice.Sees(v.Caller, v.subject, part) }))
+	case slices.Contains([]access.Permission{access.ReadPolicy, access.Operate}, e.needs):
+		return v.MayEverywhere(e.needs)
+	}
+	return v.May(e.needs)
 }
 
 // frame is what surrounds the page named current; title is its heading.
@@ -61,22 +87,39 @@ func (s *Server) frame(r *http.Request, current, title string) templates.Frame {
 		f.URLs.SignIn = "/login?return=" + url.QueryEscape(r.URL.Path)
 		return f
 	}
-	f.Person = templates.Person{Name: v.Name, Initials: initials(v.Name), Email: v.identity.Email}
+	f.Person = templates.Person{Name: v.identity.DisplayName, Initials: initials(v.identity.DisplayName), Email: v.identity.Email}
+	f.URLs.Sessions = "/sessions"
 	f.TimeZone = zoneName(s.zone(r))
+	f.Band = s.band(r, v)
+	me := templates.NavGroup{Name: "me"}
+	if v.forOther() {
+		me.Title = v.subject.Name
+	}
+	for _, e := range personalPages {
+		if v.mayOpen(e) {
+			me.Entries = append(me.Entries, templates.NavEntry{Page: e.page, URL: at(r, e.url), Current: e.page == current})
+		}
+		if e.page == current {
+			f.Group = tr(r, "nav.group.me")
+			if v.forOther() {
+				f.Group = v.subject.Name
+			}
+		}
+	}
+	groups := []templates.NavGroup{me}
 	for _, g := range navigation {
 		group := templates.NavGroup{Name: g.group}
 		for _, e := range g.entries {
-			if v.May(e.needs) && (e.needs != access.ReadOwn || v.calls()) {
+			if v.mayOpen(e) && !v.acting.Preview {
 				group.Entries = append(group.Entries, templates.NavEntry{Page: e.page, URL: e.url, Current: e.page == current})
 			}
 			if e.page == current {
 				f.Group = tr(r, "nav.group."+g.group)
 			}
 		}
-		if len(group.Entries) > 0 {
-			f.Nav = append(f.Nav, group)
-		}
+		groups = append(groups, group)
 	}
+	f.Nav = slices.DeleteFunc(groups, func(g templates.NavGroup) bool { return len(g.Entries) == 0 })
 	return f
 }
 

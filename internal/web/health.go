@@ -49,7 +49,7 @@ func (s *Server) showHealthCard(w http.ResponseWriter, r *http.Request) error {
 
 // healthCard asks Redis and looks at what is known; it asks Webex nothing.
 func (s *Server) healthCard(r *http.Request) templates.Health {
-	h := templates.Health{Card: cardBase("health", shown{})}
+	h := templates.Health{Card: cardBase(r, "health", shown{})}
 	h.Items = append(h.Items, s.tokenHealth(r), s.webexHealth(r), s.redisHealth(r), s.portalHealth(r))
 	return h
 }

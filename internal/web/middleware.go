@@ -18,6 +18,7 @@ import (
 	"github.com/go-chi/httprate"
 
 	"patchbay/internal/access"
+	"patchbay/internal/audit"
 	"patchbay/internal/i18n"
 	"patchbay/internal/problem"
 	"patchbay/internal/webex"
@@ -166,8 +167,22 @@ func (s *Server) guard(rt route) http.Handler {
 		ctx, cancel := context.WithTimeout(r.Context(), timeout)
 		defer cancel()
 		r = r.WithContext(ctx)
-		if err := rt.handle(w, r); err != nil {
-			s.renderError(w, r, rt.kind, err)
+		v, err := s.forSubject(r, visitorFrom(ctx), rt)
+		r = r.WithContext(context.WithValue(ctx, visitorKey{}, v))
+		if err == nil {
+			r, err = s.act(w, r, rt)
+		}
+		switch {
+		case errors.Is(err, errAnswered):
+		case errors.Is(err, errOwnPages):
+			http.Redirect(w, r, strings.TrimPrefix(r.URL.EscapedPath(), v.base)+"/", http.StatusSeeOther)
+		case err == nil:
+			err = rt.handle(w, r)
+			fallthrough
+		default:
+			if err != nil {
+				s.renderError(w, r, rt.kind, err)
+			}
 		}
 	})
 	if rt.kind == asset {
@@ -175,10 +190,13 @@ func (s *Server) guard(rt route) http.Handler {
 	}
 	limited := s.limit(answer)
 	return s.Sessions.Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		v := s.visitor(r.Context())
-		ctx := context.WithValue(r.Context(), visitorKey{}, v)
-		r = r.WithContext(webex.WithCaller(ctx, v.PersonID))
+		ctx := audit.WithOrigin(r.Context(), audit.Origin{RequestID: RequestID(r.Context()), Address: clientAddress(r)})
+		v, err := s.visitor(ctx)
+		ctx = webex.WithCaller(context.WithValue(ctx, visitorKey{}, v), v.PersonID)
+		r = r.WithContext(ctx)
 		switch {
+		case err != nil:
+			s.renderError(w, r, rt.kind, err)
 		case rt.needs == "":
 			s.renderError(w, r, rt.kind, problem.New(problem.Forbidden, "web.forbidden").Because(errors.New("the route declares no permission")))
 		case v.May(rt.needs):

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -15,8 +16,11 @@ import (
 	"golang.org/x/text/language/display"
 
 	"patchbay/internal/access"
+	"patchbay/internal/audit"
 	"patchbay/internal/i18n"
 	"patchbay/internal/problem"
+	"patchbay/internal/selfservice"
+	"patchbay/internal/session"
 	"patchbay/internal/signin"
 	"patchbay/static"
 	"patchbay/templates"
@@ -90,12 +94,30 @@ func (s *Server) finishSignIn(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return s.signInFailed(w, r, err)
 	}
-	if err := s.Sessions.SignIn(r.Context(), result.Identity); err != nil {
+	client := session.Client{UserAgent: r.UserAgent(), Address: clientAddress(r)}
+	if err := s.Sessions.SignIn(r.Context(), result.Identity, client); err != nil {
 		return err
 	}
+	s.noteSignIn(r, audit.Person{ID: result.Identity.PersonID, Name: result.Identity.DisplayName}, "", audit.Done)
 	s.Log.InfoContext(r.Context(), "signed in", "request_id", RequestID(r.Context()))
 	http.Redirect(w, r, result.ReturnTo, http.StatusSeeOther)
 	return nil
+}
+
+// noteSignIn writes a sign-in into the log.
+func (s *Server) noteSignIn(r *http.Request, who audit.Person, reason signin.Reason, outcome audit.Outcome) {
+	_, err := s.Audit.Note(r.Context(), audit.Entry{
+		Actor: who, Setting: signInName, Object: audit.Object{Kind: "browser", Name: r.UserAgent()}, Reason: string(reason),
+	}, audit.Result{Outcome: outcome})
+	if err != nil {
+		s.Log.ErrorContext(r.Context(), "a sign-in could not be recorded", "error", err, "request_id", RequestID(r.Context()))
+	}
+}
+
+// vouched are the reasons of failed sign-ins in which Webex has vouched for
+// somebody: those are for the log. What anybody on the internet can send is not.
+var vouched = []signin.Reason{
+	signin.EmailMissing, signin.EmailUnverified, signin.PersonUnknown, signin.PersonAmbiguous, signin.OrganizationOther, signin.SubjectOther, signin.NotCalling,
 }
 
 // signInFailed says exactly why, and offers another try.
@@ -106,7 +128,10 @@ func (s *Server) signInFailed(w http.ResponseWriter, r *http.Request, err error)
 		Primary: templates.Link{Text: tr(r, "signin.again"), URL: "/authenticate"},
 	}
 	var failure *signin.Failure
-	if errors.As(err, &failure) && failure.OtherAccount {
+	if errors.As(err, &failure) && slices.Contains(vouched, failure.Reason) {
+		s.noteSignIn(r, audit.Person{}, failure.Reason, audit.Refused)
+	}
+	if failure != nil && failure.OtherAccount {
 		m.Primary = templates.Link{Text: tr(r, "signin.otherAccount"), URL: "/authenticate?account=other"}
 	}
 	if p.RetryAfter > 0 {
@@ -173,7 +198,7 @@ func (s *Server) inline(w http.ResponseWriter, r *http.Request) bool {
 
 // showHome is Home; administrators without a phone have theirs at Health.
 func (s *Server) showHome(w http.ResponseWriter, r *http.Request) error {
-	if v := visitorFrom(r.Context()); !v.calls() && v.May(access.Operate) {
+	if v := visitorFrom(r.Context()); !v.calls() && !v.forOther() && v.MayEverywhere(access.Operate) {
 		http.Redirect(w, r, "/health", http.StatusSeeOther)
 		return nil
 	}
@@ -210,16 +235,24 @@ func (s *Server) showPage(w http.ResponseWriter, r *http.Request, name string) e
 
 // shell is a page without the values of its cards.
 func (s *Server) shell(r *http.Request, f templates.Frame, name string) templ.Component {
-	load := func(card string) templates.Card { return loading(card, name) }
+	load := func(card string) templates.Card { return loading(r, card, name) }
 	switch name {
 	case "calls":
-		return templates.CallsPage(f, templates.CallsCards{
-			RightNow: s.knownRightNow(r, name),
-			Always:   &templates.Forward{Card: load("always")}, Busy: &templates.Forward{Card: load("busy")},
-			NoAnswer: &templates.Forward{Card: load("noAnswer")}, Unreachable: &templates.Forward{Card: load("unreachable")},
-			DoNotDisturb: &templates.Switches{Card: load("doNotDisturb")}, CallWaiting: &templates.Switches{Card: load("callWaiting")},
-			Intercept: &templates.Intercept{Card: load("intercept")},
-		})
+		c := templates.CallsCards{RightNow: s.knownRightNow(r, name)}
+		if sees(r, "callForwarding") {
+			c.Always, c.Busy = &templates.Forward{Card: load("always")}, &templates.Forward{Card: load("busy")}
+			c.NoAnswer, c.Unreachable = &templates.Forward{Card: load("noAnswer")}, &templates.Forward{Card: load("unreachable")}
+		}
+		if sees(r, "doNotDisturb") {
+			c.DoNotDisturb = &templates.Switches{Card: load("doNotDisturb")}
+		}
+		if sees(r, "callWaiting") {
+			c.CallWaiting = &templates.Switches{Card: load("callWaiting")}
+		}
+		if sees(r, "intercept") {
+			c.Intercept = &templates.Intercept{Card: load("intercept")}
+		}
+		return templates.CallsPage(f, c)
 	case "queues":
 		return templates.QueuesPage(f, templates.Queues{Card: load("queues")})
 	case "phones":
@@ -235,8 +268,8 @@ func (s *Server) shell(r *http.Request, f templates.Frame, name string) templ.Co
 const knownFor = 5 * time.Minute
 
 // known is the card of values that are shown at once and read again.
-func known(name, page string) templates.Card {
-	c := cardBase(name, shown{page: page})
+func known(r *http.Request, name, page string) templates.Card {
+	c := cardBase(r, name, shown{page: page})
 	c.Refresh = true
 	return c
 }
@@ -245,24 +278,32 @@ func known(name, page string) templates.Card {
 // there is any: nobody waits for what is known.
 func (s *Server) knownRightNow(r *http.Request, page string) templates.RightNow {
 	who := visitorFrom(r.Context())
-	if path, ok := s.Settings.KnownRightNow(r.Context(), who.Caller, who.subject, knownFor); ok {
-		return rightNow(r, known("rightNow", page), path)
+	if !sees(r, "callForwarding") {
+		return s.rightNowCard(r, shown{page: page})
 	}
-	return templates.RightNow{Card: loading("rightNow", page)}
+	if path, ok := s.Settings.KnownRightNow(r.Context(), who.Caller, who.subject, knownFor); ok {
+		return rightNow(r, known(r, "rightNow", page), path)
+	}
+	return templates.RightNow{Card: loading(r, "rightNow", page)}
 }
 
 // knownHome is Home before Webex was asked.
 func (s *Server) knownHome(r *http.Request) templates.HomeCards {
 	who := visitorFrom(r.Context())
 	c := templates.HomeCards{
-		Numbers: templates.Numbers{Card: loading("numbers", onHome)}, RightNow: s.knownRightNow(r, onHome),
-		Quick: &templates.Quick{Card: loading("quick", onHome)}, Queues: &templates.Queues{Card: loading("queues", onHome)},
-		Phones: &templates.Phones{Card: loading("phones", onHome)},
+		Numbers: templates.Numbers{Card: loading(r, "numbers", onHome)}, RightNow: s.knownRightNow(r, onHome),
+		Quick: &templates.Quick{Card: loading(r, "quick", onHome)},
+	}
+	if sees(r, "queues") {
+		c.Queues = &templates.Queues{Card: loading(r, "queues", onHome)}
+	}
+	if sees(r, selfservice.PhonesPart) {
+		c.Phones = &templates.Phones{Card: loading(r, "phones", onHome)}
 	}
 	if p, ok := s.Settings.KnownProfile(r.Context(), who.Caller, who.subject); ok {
 		c.Numbers.State, c.Numbers.Parts = templates.Ready, numberParts(r, p)
 	}
-	if devices, ok := s.Settings.LastKnownDevices(r.Context(), who.Caller, who.subject); ok {
+	if devices, ok := s.Settings.LastKnownDevices(r.Context(), who.Caller, who.subject); ok && c.Phones != nil {
 		c.Phones.Card.Rows = len(devices)
 	}
 	return c
@@ -270,7 +311,9 @@ func (s *Server) knownHome(r *http.Request) templates.HomeCards {
 
 func (s *Server) pageFrame(r *http.Request, name string) templates.Frame {
 	title := tr(r, "nav."+name)
-	if name == "home" {
+	if v := visitorFrom(r.Context()); name == "home" && v.forOther() {
+		title = v.subject.Name
+	} else if name == "home" {
 		title = s.greeting(r)
 	}
 	f := s.frame(r, name, title)
@@ -333,12 +376,22 @@ func (s *Server) renderPage(w http.ResponseWriter, r *http.Request, name string,
 	case "history":
 		return render(w, r, status, templates.HistoryPage(f, s.historyCard(r, show("history"))))
 	}
-	c := templates.HomeCards{Quick: &templates.Quick{}, Queues: &templates.Queues{}, Phones: &templates.Phones{}}
+	c := templates.HomeCards{Quick: &templates.Quick{}}
+	if sees(r, "queues") {
+		c.Queues = &templates.Queues{}
+	}
+	if sees(r, selfservice.PhonesPart) {
+		c.Phones = &templates.Phones{}
+	}
 	wg.Go(func() { c.Numbers = s.numbersCard(r, show("numbers")) })
 	wg.Go(func() { c.RightNow = s.rightNowCard(r, show("rightNow")) })
 	wg.Go(func() { *c.Quick = s.quickCard(r, show("quick")) })
-	wg.Go(func() { *c.Queues = s.queuesCard(r, show("queues")) })
-	wg.Go(func() { *c.Phones = s.phonesCard(r, show("phones")) })
+	if c.Queues != nil {
+		wg.Go(func() { *c.Queues = s.queuesCard(r, show("queues")) })
+	}
+	if c.Phones != nil {
+		wg.Go(func() { *c.Phones = s.phonesCard(r, show("phones")) })
+	}
 	wg.Wait()
 	return render(w, r, status, templates.HomePage(f, c))
 }
@@ -363,7 +416,7 @@ func (s *Server) showCard(w http.ResponseWriter, r *http.Request) error {
 		if v.page == "" {
 			return problem.New(problem.NotFound, "web.notFound")
 		}
-		http.Redirect(w, r, pageURL(v.page), http.StatusSeeOther)
+		http.Redirect(w, r, pageURL(r, v.page), http.StatusSeeOther)
 		return nil
 	}
 	c, err := s.card(r, name, v)

@@ -18,7 +18,7 @@ func rightNow(r *http.Request, c templates.Card, p selfservice.CallPath) templat
 	incoming := templates.Step{Icon: "incoming", Title: tr(r, "path.calls"), Detail: tr(r, "path.calls.detail")}
 	v.Steps = append(v.Steps, incoming)
 	if p.State != selfservice.Reachable {
-		v.Sentence = words.link("now.all."+string(p.State), p.Target, stateLink(p.State))
+		v.Sentence = words.link("now.all."+string(p.State), p.Target, stateLink(r, p.State))
 		v.Steps = append(v.Steps, words.step(p.Target))
 	} else {
 		v.Sentence = words.reachable(p)
@@ -47,11 +47,14 @@ func stateTag(r *http.Request, state selfservice.State) templates.Tag {
 }
 
 // stateLink is where the state is decided.
-func stateLink(state selfservice.State) string {
-	return map[selfservice.State]string{
-		selfservice.OutOfService: "/calls#card-intercept", selfservice.ForwardedAll: "/calls#card-always",
-		selfservice.DoNotDisturb: "/calls#card-doNotDisturb",
+func stateLink(r *http.Request, state selfservice.State) string {
+	card := map[selfservice.State]string{
+		selfservice.OutOfService: "intercept", selfservice.ForwardedAll: "always", selfservice.DoNotDisturb: "doNotDisturb",
 	}[state]
+	if card == "" {
+		return ""
+	}
+	return at(r, "/calls#card-"+card)
 }
 
 type pathWords struct {
@@ -116,24 +119,24 @@ func (p pathWords) reachable(c selfservice.CallPath) []templates.Segment {
 	phones := phonesWords(p.r, ringing(c.Phones))
 	switch {
 	case len(c.Phones) == 0:
-		say("now.noPhones", nil, "/phones")
+		say("now.noPhones", nil, at(p.r, "/phones"))
 	case c.Rings > 0:
-		say("now.rings", []any{"Phones", phones, "Count", c.Rings}, "/phones", "/calls#card-noAnswer")
+		say("now.rings", []any{"Phones", phones, "Count", c.Rings}, at(p.r, "/phones"), at(p.r, "/calls#card-noAnswer"))
 	default:
-		say("now.ringsOn", []any{"Phones", phones}, "/phones")
+		say("now.ringsOn", []any{"Phones", phones}, at(p.r, "/phones"))
 	}
 	busy, noAnswer := p.target(c.Busy), p.target(c.NoAnswer)
 	switch {
 	case c.NoAnswer.Kind == selfservice.ToRinging:
-		say("now.busy", []any{"Target", busy}, "/calls#card-busy")
+		say("now.busy", []any{"Target", busy}, at(p.r, "/calls#card-busy"))
 	case c.Busy == c.NoAnswer:
-		say("now.busyOrNoAnswer", []any{"Target", noAnswer}, "/calls#card-busy", "/calls#card-noAnswer")
+		say("now.busyOrNoAnswer", []any{"Target", noAnswer}, at(p.r, "/calls#card-busy"), at(p.r, "/calls#card-noAnswer"))
 	default:
-		say("now.noAnswer", []any{"Target", noAnswer}, "/calls#card-noAnswer")
-		say("now.busy", []any{"Target", busy}, "/calls#card-busy")
+		say("now.noAnswer", []any{"Target", noAnswer}, at(p.r, "/calls#card-noAnswer"))
+		say("now.busy", []any{"Target", busy}, at(p.r, "/calls#card-busy"))
 	}
 	if c.Unreachable != nil {
-		say("now.unreachable", []any{"Target", p.target(*c.Unreachable)}, "/calls#card-unreachable")
+		say("now.unreachable", []any{"Target", p.target(*c.Unreachable)}, at(p.r, "/calls#card-unreachable"))
 	}
 	return list
 }
@@ -181,10 +184,10 @@ func pathWarnings(r *http.Request, p selfservice.CallPath) []templates.Warning {
 		if p.Unreachable != nil {
 			key = "now.offlineForwarded"
 		}
-		list = append(list, templates.Warning{Text: tr(r, key), Link: templates.Link{Text: tr(r, "nav.phones"), URL: "/phones"}})
+		list = append(list, templates.Warning{Text: tr(r, key), Link: templates.Link{Text: tr(r, "nav.phones"), URL: at(r, "/phones")}})
 	}
 	if p.State == selfservice.Reachable && p.NoAnswer.Kind == selfservice.ToRinging {
-		list = append(list, templates.Warning{Text: tr(r, "now.ringsForEver"), Link: templates.Link{Text: tr(r, "card.noAnswer"), URL: "/calls#card-noAnswer"}})
+		list = append(list, templates.Warning{Text: tr(r, "now.ringsForEver"), Link: templates.Link{Text: tr(r, "card.noAnswer"), URL: at(r, "/calls#card-noAnswer")}})
 	}
 	return list
 }

@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"strings"
 
 	"patchbay/internal/access"
 	"patchbay/static"
@@ -48,38 +49,70 @@ func (s *Server) routes() []route {
 		{"GET", "/healthz", asset, anyone, s.showAlive},
 		{"GET", "/readyz", asset, anyone, s.showReady},
 
-		{"GET", "/", page, access.ReadOwn, s.showHome},
-		{"GET", "/calls", page, access.ReadOwn, s.showCalls},
-		{"GET", "/queues", page, access.ReadOwn, s.showQueues},
-		{"GET", "/phones", page, access.ReadOwn, s.showPhones},
-		{"GET", "/history", page, access.ReadOwn, s.showHistory},
 		{"GET", "/health", page, access.Operate, s.showHealth},
-
-		{"GET", "/cards/{card}", card, access.ReadOwn, s.showCard},
 		{"GET", "/cards/health", card, access.Operate, s.showHealthCard},
-		{"GET", "/number", card, access.ReadOwn, s.showNumberMeaning},
-		{"POST", "/calls/{setting}", card, access.ChangeOwn, s.saveSetting},
-		{"POST", "/queues", card, access.ChangeOwn, s.saveAllQueues},
-		{"POST", "/queues/{queue}", card, access.ChangeOwn, s.saveQueue},
-		{"POST", "/history/{record}/undo", card, access.ChangeOwn, s.undo},
+
+		{"POST", "/people/{person}/stop", page, access.ReadPeople, s.stopActing},
+		{"POST", "/people/{person}/preview", page, access.ChangePolicy, s.startPreview},
+		{"GET", "/people/{person}/start", page, access.ReadPeople, s.showStart},
+		{"POST", "/people/{person}/start", page, access.ReadPeople, s.startActing},
 
 		{"GET", "/api/me", api, access.ReadOwn, s.apiMe},
-		{"GET", "/api/me/settings", api, access.ReadOwn, s.apiSettings},
-		{"GET", "/api/me/settings/{setting}", api, access.ReadOwn, s.apiSetting},
-		{"PUT", "/api/me/settings/{setting}", api, access.ChangeOwn, s.apiPutSetting},
-		{"GET", "/api/me/queues", api, access.ReadOwn, s.apiQueues},
-		{"PUT", "/api/me/queues/{queue}", api, access.ChangeOwn, s.apiPutQueue},
-		{"GET", "/api/me/devices", api, access.ReadOwn, s.apiDevices},
 		{"GET", "/api/me/history", api, access.ReadOwn, s.apiHistory},
+		{"GET", "/api/people/{person}/history", api, access.ReadPeople, s.apiHistory},
 		{"POST", "/api/history/{record}/undo", api, access.ChangeOwn, s.apiUndo},
 		{"GET", "/api/openapi.json", api, anyone, s.apiDescription},
 		{"GET", "/api/docs", page, anyone, s.showDocs},
 		{"GET", "/api/*", api, anyone, s.notFound},
 	}
+	for _, p := range s.personal() {
+		own, others := access.ReadOwn, access.ReadPeople
+		if p.method != http.MethodGet {
+			own, others = access.ChangeOwn, access.ChangePeople
+		}
+		prefix := "/people/{person}"
+		below := p.pattern
+		if p.kind == api {
+			prefix, below = "/api/people/{person}", strings.TrimPrefix(p.pattern, "/api/me")
+		}
+		routes = append(routes, route{p.method, p.pattern, p.kind, own, p.handle}, route{p.method, strings.TrimSuffix(prefix+below, "/"), p.kind, others, p.handle})
+	}
 	if s.Demo {
 		routes = append(routes, route{"GET", "/gallery", page, anyone, s.showGallery})
 	}
 	return routes
+}
+
+// personalRoute is a route that there is twice: for oneself, and below /people for
+// whom one may act for.
+type personalRoute struct {
+	method, pattern string
+	kind            kind
+	handle          handler
+}
+
+func (s *Server) personal() []personalRoute {
+	return []personalRoute{
+		{"GET", "/", page, s.showHome},
+		{"GET", "/calls", page, s.showCalls},
+		{"GET", "/queues", page, s.showQueues},
+		{"GET", "/phones", page, s.showPhones},
+		{"GET", "/history", page, s.showHistory},
+
+		{"GET", "/cards/{card}", card, s.showCard},
+		{"GET", "/number", card, s.showNumberMeaning},
+		{"POST", "/calls/{setting}", card, s.saveSetting},
+		{"POST", "/queues", card, s.saveAllQueues},
+		{"POST", "/queues/{queue}", card, s.saveQueue},
+		{"POST", "/history/{record}/undo", card, s.undo},
+
+		{"GET", "/api/me/settings", api, s.apiSettings},
+		{"GET", "/api/me/settings/{setting}", api, s.apiSetting},
+		{"PUT", "/api/me/settings/{setting}", api, s.apiPutSetting},
+		{"GET", "/api/me/queues", api, s.apiQueues},
+		{"PUT", "/api/me/queues/{queue}", api, s.apiPutQueue},
+		{"GET", "/api/me/devices", api, s.apiDevices},
+	}
 }
 
 func serve(h http.Handler) handler {

@@ -14,7 +14,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
 
+	"patchbay/internal/access"
+	"patchbay/internal/audit"
 	"patchbay/internal/config"
+	"patchbay/internal/directory"
 	"patchbay/internal/i18n"
 	"patchbay/internal/selfservice"
 	"patchbay/internal/serviceapp"
@@ -33,13 +36,17 @@ type Deps struct {
 	Sessions *session.Manager
 	SignIn   *signin.Flow
 	Settings *selfservice.Service
-	Tokens   *serviceapp.Keeper
-	Webex    *webex.Client
-	Redis    redis.UniversalClient
-	Metrics  prometheus.Registerer
-	Now      func() time.Time
-	Log      *slog.Logger
-	Version  string
+	Access   *access.Service
+	Audit    *audit.Log
+	// Directory is the organization's people.
+	Directory *directory.Directory
+	Tokens    *serviceapp.Keeper
+	Webex     *webex.Client
+	Redis     redis.UniversalClient
+	Metrics   prometheus.Registerer
+	Now       func() time.Time
+	Log       *slog.Logger
+	Version   string
 
 	// Fleeting says that the state of the portal ends with the process.
 	Fleeting bool
