@@ -17,6 +17,7 @@ import (
 	"patchbay/internal/access"
 	"patchbay/internal/i18n"
 	"patchbay/internal/problem"
+	"patchbay/internal/session"
 	"patchbay/internal/signin"
 	"patchbay/static"
 	"patchbay/templates"
@@ -90,7 +91,8 @@ func (s *Server) finishSignIn(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return s.signInFailed(w, r, err)
 	}
-	if err := s.Sessions.SignIn(r.Context(), result.Identity); err != nil {
+	client := session.Client{UserAgent: r.UserAgent(), Address: clientAddress(r)}
+	if err := s.Sessions.SignIn(r.Context(), result.Identity, client); err != nil {
 		return err
 	}
 	s.Log.InfoContext(r.Context(), "signed in", "request_id", RequestID(r.Context()))
