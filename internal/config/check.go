@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/mail"
+	"net/netip"
 	"net/url"
 	"os"
 	"reflect"
@@ -27,6 +28,9 @@ var secretNames = []string{
 
 // maxFile is more than any file of secrets or variables needs.
 const maxFile = 1 << 20
+
+// maxAuditDays is ten years: more is a slip of the keyboard.
+const maxAuditDays = 3650
 
 // faults gathers what is wrong; a variable is named once only, because what is
 // wrong with it first usually causes the rest.
@@ -141,6 +145,9 @@ func (f *faults) check(c *Config) {
 	}
 	if c.RateLimit <= 0 {
 		f.add("WEBEX_RATE_LIMIT", "it must be more than 0")
+	}
+	if c.AuditDays < 1 || c.AuditDays > maxAuditDays {
+		f.add("AUDIT_DAYS", "it must be from 1 to %d", maxAuditDays)
 	}
 	f.durations(c)
 	f.urls(c)
@@ -280,6 +287,32 @@ func parseList(v string) ([]string, error) {
 	}
 	if len(list) == 0 {
 		return nil, errors.New("it must be a list with commas between its members")
+	}
+	return list, nil
+}
+
+// parsePrefixes takes networks and single addresses. An address of IPv4 in the
+// clothes of IPv6 would never match: clients are compared in their plain form.
+func parsePrefixes(v string) ([]netip.Prefix, error) {
+	parts, err := parseList(v)
+	if err != nil {
+		return nil, err
+	}
+	var list []netip.Prefix
+	for _, part := range parts {
+		p, err := netip.ParsePrefix(part)
+		if err != nil {
+			var a netip.Addr
+			a, err = netip.ParseAddr(part)
+			p = netip.PrefixFrom(a, a.BitLen()) // without a zone, and so are the clients
+		}
+		switch {
+		case err != nil || p.Addr().Is4In6():
+			return nil, fmt.Errorf("it must be a list of addresses and networks such as 10.0.0.7, 10.1.0.0/16 or 2001:db8::/32, and %q is none", part)
+		case p.Bits() == 0:
+			return nil, fmt.Errorf("%s is the whole internet: name your proxies", part)
+		}
+		list = append(list, p.Masked())
 	}
 	return list, nil
 }

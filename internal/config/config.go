@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"net/url"
 	"reflect"
 	"slices"
@@ -82,6 +83,12 @@ type Config struct {
 	SessionIdle     time.Duration `env:"SESSION_IDLE" envDefault:"30m"`     // a session ends this long after its last request
 	SessionLifetime time.Duration `env:"SESSION_LIFETIME" envDefault:"12h"` // a session ends this long after sign-in, whatever happens
 
+	AuditDays int `env:"AUDIT_DAYS" envDefault:"400"` // for so many days the log of changes is kept
+
+	// TrustedProxies are the machines whose X-Forwarded-For is believed; none means
+	// that the other end of the connection is taken for the client.
+	TrustedProxies []netip.Prefix `env:"TRUSTED_PROXIES"`
+
 	MetricsAddr string     `env:"METRICS_ADDR" envDefault:"127.0.0.1:5011"` // listen address of metrics, health and pprof
 	LogFormat   string     `env:"LOG_FORMAT" envDefault:"text"`             // "text" or "json"
 	LogLevel    slog.Level `env:"LOG_LEVEL" envDefault:"info"`
@@ -122,10 +129,11 @@ func Load(environ map[string]string) (Config, error) {
 	f := faults{seen: map[string]bool{}}
 	vars := f.readFiles(trim(environ))
 	err := env.ParseWithOptions(&c, env.Options{Environment: vars, FuncMap: map[reflect.Type]env.ParserFunc{
-		reflect.TypeFor[url.URL]():       func(v string) (any, error) { u, err := parseURL(v); return u, err },
-		reflect.TypeFor[time.Duration](): func(v string) (any, error) { return parseDuration(v) },
-		reflect.TypeFor[[]string]():      func(v string) (any, error) { return parseList(v) },
-		reflect.TypeFor[int]():           func(v string) (any, error) { return parseInt(v) },
+		reflect.TypeFor[url.URL]():        func(v string) (any, error) { u, err := parseURL(v); return u, err },
+		reflect.TypeFor[time.Duration]():  func(v string) (any, error) { return parseDuration(v) },
+		reflect.TypeFor[[]string]():       func(v string) (any, error) { return parseList(v) },
+		reflect.TypeFor[int]():            func(v string) (any, error) { return parseInt(v) },
+		reflect.TypeFor[[]netip.Prefix](): func(v string) (any, error) { return parsePrefixes(v) },
 	}})
 	if err := f.addParsed(err); err != nil {
 		return Config{}, err

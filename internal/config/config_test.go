@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -82,7 +84,7 @@ func TestTheEnvFileOfTheDemoPortalIsEnough(t *testing.T) {
 		"OIDC_ALLOWED_ISSUERS": "https://idbroker.webex.com/idb,https://idbroker-b-us.webex.com/idb,https://idbroker-eu.webex.com/idb," +
 			"https://idbroker-ca.webex.com/idb,https://idbroker-sg.webex.com/idb,https://idbroker-in.webex.com/idb," +
 			"https://idbroker-ae.webex.com/idb,https://idbroker-au.webex.com/idb",
-		"WEBEX_RATE_LIMIT": "300", "SESSION_IDLE": "30m0s", "SESSION_LIFETIME": "12h0m0s",
+		"WEBEX_RATE_LIMIT": "300", "SESSION_IDLE": "30m0s", "SESSION_LIFETIME": "12h0m0s", "AUDIT_DAYS": "400", "TRUSTED_PROXIES": "",
 		"METRICS_ADDR": "127.0.0.1:5011", "LOG_FORMAT": "text", "LOG_LEVEL": "INFO",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -148,6 +150,18 @@ func TestLoadTakes(t *testing.T) {
 			with(map[string]string{"PORTAL_ADDR": "127.0.0.1:0", "METRICS_ADDR": "127.0.0.1:0"}),
 			func(c config.Config) bool { return c.Addr == c.MetricsAddr },
 		},
+		"proxies by address and by network, and what prints them": {
+			with(map[string]string{"TRUSTED_PROXIES": "10.1.2.3/8, 192.0.2.7,2001:db8::/32 , ::1"}),
+			func(c config.Config) bool {
+				want := []netip.Prefix{
+					netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("192.0.2.7/32"), netip.MustParsePrefix("2001:db8::/32"), netip.MustParsePrefix("::1/128"),
+				}
+				return slices.Equal(c.TrustedProxies, want) && strings.Contains(c.String(), "TRUSTED_PROXIES=10.0.0.0/8,192.0.2.7/32,2001:db8::/32,::1/128\n")
+			},
+		},
+		"no proxy is trusted unless it is named": {with(nil), func(c config.Config) bool { return len(c.TrustedProxies) == 0 }},
+		"a log of one day":                       {with(map[string]string{"AUDIT_DAYS": "1"}), func(c config.Config) bool { return c.AuditDays == 1 }},
+		"a log of ten years":                     {with(map[string]string{"AUDIT_DAYS": "3650"}), func(c config.Config) bool { return c.AuditDays == 3650 }},
 		"Webex on this machine in production": {
 			production(map[string]string{"WEBEX_API_URL": "http://127.0.0.1:7000/v1"}),
 			func(c config.Config) bool { return c.AuthURL == "http://127.0.0.1:7000/v1/authorize" },
@@ -210,6 +224,13 @@ func TestLoadRefuses(t *testing.T) {
 		"one listener for everything":           {with(map[string]string{"METRICS_ADDR": "127.0.0.1:5010"}), []string{"METRICS_ADDR: it must differ"}},
 		"sessions that end before they idle":    {with(map[string]string{"SESSION_IDLE": "13h"}), []string{"SESSION_IDLE: it must not be longer than SESSION_LIFETIME, which is 12h0m0s"}},
 		"sessions that never idle":              {with(map[string]string{"SESSION_IDLE": "0s"}), []string{"SESSION_IDLE: it must be more than 0"}},
+		"a log of no day":                       {with(map[string]string{"AUDIT_DAYS": "0"}), []string{"AUDIT_DAYS: it must be from 1 to 3650"}},
+		"a log of too many days":                {with(map[string]string{"AUDIT_DAYS": "3651"}), []string{"AUDIT_DAYS: it must be from 1 to 3650"}},
+		"a log of some days":                    {with(map[string]string{"AUDIT_DAYS": "some"}), []string{"AUDIT_DAYS: it must be a whole number"}},
+		"a proxy by its name":                   {with(map[string]string{"TRUSTED_PROXIES": "10.0.0.1,proxy"}), []string{`TRUSTED_PROXIES: it must be a list of addresses and networks such as 10.0.0.7, 10.1.0.0/16 or 2001:db8::/32, and "proxy" is none`}},
+		"a network that is too long":            {with(map[string]string{"TRUSTED_PROXIES": "10.0.0.0/33"}), []string{"TRUSTED_PROXIES: it must be a list"}},
+		"a proxy that never matches":            {with(map[string]string{"TRUSTED_PROXIES": "::ffff:10.0.0.1"}), []string{"TRUSTED_PROXIES: it must be a list"}},
+		"everybody as a proxy":                  {with(map[string]string{"TRUSTED_PROXIES": "0.0.0.0/0"}), []string{"TRUSTED_PROXIES: 0.0.0.0/0 is the whole internet"}},
 		"a rate of nothing":                     {with(map[string]string{"WEBEX_RATE_LIMIT": "0"}), []string{"WEBEX_RATE_LIMIT: it must be more than 0"}},
 		"two answers to where to sign in":       {with(map[string]string{"OIDC_ISSUER_URL": "https://a.example", "OIDC_JWKS_URL": "https://b.example/keys"}), []string{"OIDC_JWKS_URL: it must not be set together with OIDC_ISSUER_URL"}},
 		"a name in front of an e-mail address":  {with(map[string]string{"PORTAL_ADMINS": "Ada <ada@example.com>"}), []string{"PORTAL_ADMINS: "}},

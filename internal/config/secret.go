@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/netip"
 	"net/url"
 	"strings"
 
@@ -107,6 +108,8 @@ func (c Config) Redacted() []Setting {
 		{"WEBEX_RATE_LIMIT", fmt.Sprint(c.RateLimit)},
 		{"SESSION_IDLE", c.SessionIdle.String()},
 		{"SESSION_LIFETIME", c.SessionLifetime.String()},
+		{"AUDIT_DAYS", fmt.Sprint(c.AuditDays)},
+		{"TRUSTED_PROXIES", prefixes(c.TrustedProxies)},
 		{"METRICS_ADDR", c.MetricsAddr},
 		{"LOG_FORMAT", c.LogFormat},
 		{"LOG_LEVEL", c.LogLevel.String()},
@@ -156,6 +159,14 @@ func address(u *url.URL) string {
 		return ""
 	}
 	return u.String()
+}
+
+func prefixes(list []netip.Prefix) string {
+	var parts []string
+	for _, p := range list {
+		parts = append(parts, p.String())
+	}
+	return strings.Join(parts, ",")
 }
 
 // redactRedis keeps the scheme and the hosts after the last "@". What stands

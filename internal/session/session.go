@@ -28,8 +28,12 @@ const (
 // tokenLength is the length of the tokens that scs makes: 32 random bytes in base64url.
 const tokenLength = 43
 
-// identityKey is where the identity stands in the session.
-const identityKey = "identity"
+// Where identity and client stand in the session. Sessions that were begun before
+// the portal knew clients have only the first.
+const (
+	identityKey = "identity"
+	clientKey   = "client"
+)
 
 // retryAfter is what a person is told to wait when Redis does not answer.
 const retryAfter = 5 * time.Second
@@ -59,8 +63,8 @@ type Deps struct {
 }
 
 // Manager reads and writes the sessions. Its methods other than Middleware want the
-// context of a request that came through Middleware; all their errors are
-// *problem.Error, Unavailable: Redis did not do what it was asked.
+// context of a request that came through Middleware; their errors are *problem.Error,
+// Unavailable, unless they say otherwise: Redis did not do what it was asked.
 type Manager struct {
 	scs      *scs.SessionManager
 	store    *store
@@ -118,19 +122,31 @@ func (m *Manager) Middleware(next http.Handler) http.Handler {
 }
 
 // SignIn starts a session for who under a new id and sets SignedInAt; the session
-// that the browser had before, if any, ends. It must be called before the answer is begun.
-func (m *Manager) SignIn(ctx context.Context, who Identity) error {
+// that the browser had before, if any, ends. With what is kept to tell the person's
+// sessions apart. It must be called before the answer is begun.
+func (m *Manager) SignIn(ctx context.Context, who Identity, with Client) error {
 	who.SignedInAt = m.now()
 	data, err := json.Marshal(who)
 	if err != nil {
 		return fmt.Errorf("write the identity as JSON: %w", err)
 	}
+	client, err := json.Marshal(with.bounded())
+	if err != nil {
+		return fmt.Errorf("write the client as JSON: %w", err)
+	}
 	_ = m.scs.Clear(ctx) // always nil: it only empties the copy in memory
 	if err := m.scs.RenewToken(ctx); err != nil {
 		return unavailable("end the session before the new one", err)
 	}
-	m.scs.SetDeadline(ctx, m.now().Add(m.lifetime))
+	until := who.SignedInAt.Add(m.lifetime)
+	// The list comes first: an entry without a session is harmless, while a session
+	// that is not listed could not be found to be ended.
+	if err := m.store.enlist(ctx, who.PersonID, m.Key(ctx), until); err != nil {
+		return unavailable("list the new session", err)
+	}
+	m.scs.SetDeadline(ctx, until)
 	m.scs.Put(ctx, identityKey, data)
+	m.scs.Put(ctx, clientKey, client)
 	token, _, err := m.scs.Commit(ctx)
 	if err != nil {
 		_ = m.scs.Clear(ctx) // who is not signed in, for the rest of this request either

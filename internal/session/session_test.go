@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -104,7 +105,10 @@ func newPortal(t testing.TB, deps session.Deps) *portal {
 		if name := r.URL.Query().Get("name"); name != "" {
 			id.FirstName = name
 		}
-		err := p.sessions.SignIn(r.Context(), id)
+		if person := r.URL.Query().Get("person"); person != "" {
+			id.PersonID = person
+		}
+		err := p.sessions.SignIn(r.Context(), id, session.Client{UserAgent: r.UserAgent(), Address: r.RemoteAddr})
 		if _, ok := p.sessions.Identity(r.Context()); ok != (err == nil) {
 			t.Errorf("SignIn: %v, but signed in for the rest of the request: %t", err, ok)
 		}
@@ -143,6 +147,14 @@ type browser struct {
 	t       testing.TB
 	portal  http.Handler
 	cookies map[string]string
+	agent   string
+}
+
+// within runs f in a request of the browser.
+func (p *portal) within(b *browser, f func(ctx context.Context)) {
+	c := b.copy()
+	c.portal = p.sessions.Middleware(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { f(r.Context()) }))
+	c.do("/")
 }
 
 func (p *portal) browser(t testing.TB) *browser {
@@ -151,7 +163,7 @@ func (p *portal) browser(t testing.TB) *browser {
 
 // copy is a browser with the same cookies: a thief's, or a second tab.
 func (b *browser) copy() *browser {
-	c := &browser{t: b.t, portal: b.portal, cookies: map[string]string{}}
+	c := &browser{t: b.t, portal: b.portal, cookies: map[string]string{}, agent: b.agent}
 	for k, v := range b.cookies {
 		c.cookies[k] = v
 	}
@@ -161,6 +173,7 @@ func (b *browser) copy() *browser {
 func (b *browser) do(path string) *http.Response {
 	b.t.Helper()
 	r := httptest.NewRequest(http.MethodGet, path, nil)
+	r.Header.Set("User-Agent", b.agent)
 	for name, value := range b.cookies {
 		r.AddCookie(&http.Cookie{Name: name, Value: value})
 	}
@@ -529,25 +542,37 @@ func TestRealRedisForgetsASessionAtItsLimits(t *testing.T) {
 func TestNothingReadableIsInRedis(t *testing.T) {
 	t.Parallel()
 	onEveryRedis(t, func(t *testing.T, c redis.UniversalClient) {
-		b := newPortal(t, session.Deps{Redis: c}).browser(t)
+		p := newPortal(t, session.Deps{Redis: c})
+		b := p.browser(t)
+		b.agent = "Mozilla/5.0 (secret)"
 		b.want("/in", "200 ")
 		b.want("/flash/put?text=secret-flash", "200 ")
+		p.within(b, func(ctx context.Context) {
+			if err := p.sessions.StartActing(ctx, session.Acting{PersonID: "secret-person", Name: "Ben", Reason: "ticket"}); err != nil {
+				t.Error(err)
+			}
+		})
 		ctx := context.Background()
 		keys, err := c.Keys(ctx, "patchbay:*").Result()
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(keys) != 1 || !strings.HasPrefix(keys[0], "patchbay:session:{") || !strings.HasSuffix(keys[0], "}") {
+		slices.Sort(keys)
+		if len(keys) != 2 || !strings.HasPrefix(keys[0], "patchbay:session:{") || !strings.HasPrefix(keys[1], "patchbay:sessions:{") {
 			t.Fatalf("keys %q", keys)
 		}
 		fields, err := c.HGetAll(ctx, keys[0]).Result()
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(fields) != 3 {
+		if len(fields) != 5 {
 			t.Errorf("fields %q", fields)
 		}
-		all := strings.Join(keys, "\n")
+		list, err := c.ZRange(ctx, keys[1], 0, -1).Result()
+		if err != nil {
+			t.Fatal(err)
+		}
+		all := strings.Join(append(keys, list...), "\n")
 		for name, value := range fields {
 			all += "\n" + name + "=" + value
 		}
@@ -560,6 +585,7 @@ func TestNothingReadableIsInRedis(t *testing.T) {
 			t.Fatal(err)
 		}
 		words["token"], words["flash"], words["encoding"] = b.cookies["portal_session"], "secret-flash", "identity"
+		words["client"], words["address"], words["whom it acts for"], words["reason"] = "Mozilla", "192.0.2.1", "secret-person", "ticket"
 		for name, word := range words {
 			if strings.Contains(all, word) {
 				t.Errorf("%s %q is readable in Redis", name, word)
@@ -620,10 +646,19 @@ func TestRedisErrorsAreErrorsAndNotSignOuts(t *testing.T) {
 
 	// Redis goes away between reading the session and the method.
 	for name, call := range map[string]func(ctx context.Context) error{
-		"SignIn":   func(ctx context.Context) error { return p.sessions.SignIn(ctx, amara) },
+		"SignIn":   func(ctx context.Context) error { return p.sessions.SignIn(ctx, amara, session.Client{}) },
 		"SignOut":  p.sessions.SignOut,
 		"PutFlash": func(ctx context.Context) error { return p.sessions.PutFlash(ctx, session.Flash{Kind: "saved"}) },
 		"PopFlash": func(ctx context.Context) error { _, _, err := p.sessions.PopFlash(ctx); return err },
+		"List":     func(ctx context.Context) error { _, err := p.sessions.List(ctx, amara.PersonID); return err },
+		"End": func(ctx context.Context) error {
+			_, err := p.sessions.End(ctx, amara.PersonID, p.sessions.Key(ctx))
+			return err
+		},
+		"EndAll":      func(ctx context.Context) error { _, err := p.sessions.EndAll(ctx, amara.PersonID, false); return err },
+		"StartActing": func(ctx context.Context) error { return p.sessions.StartActing(ctx, session.Acting{}) },
+		"Acting":      func(ctx context.Context) error { _, _, err := p.sessions.Acting(ctx); return err },
+		"StopActing":  p.sessions.StopActing,
 	} {
 		var got error
 		b.portal = p.sessions.Middleware(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {

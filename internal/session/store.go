@@ -23,10 +23,12 @@ const redisTimeout = 3 * time.Second
 var errGone = errors.New("the session has been deleted")
 
 // store keeps sessions for scs (it is an scs.CtxStore). A session is a hash with the
-// fields "b" (the sealed session), "until" (its absolute end, Unix milliseconds) and
-// maybe "flash" (a sealed Flash). Redis lets it expire at the idle limit or at
-// "until", whichever is first. Beside it stands, after a deletion, a tombstone.
-// Both keys carry the same hash tag, so they share a slot of a Redis Cluster.
+// fields "b" (the sealed session), "until" (its absolute end) and "seen" (when it was
+// last read), both in Unix milliseconds, and maybe "flash" and "acting" (a sealed
+// Flash and Acting). Redis lets it expire at the idle limit or at "until", whichever
+// is first. Beside it stands, after a deletion, a tombstone. Both keys carry the same
+// hash tag, so they share a slot of a Redis Cluster. The lists of a person's sessions
+// (list.go) do not, and no command touches both.
 type store struct {
 	redis  redis.UniversalClient
 	sealer *seal.Sealer
@@ -37,11 +39,12 @@ type store struct {
 func sessionKey(token string) string   { return "patchbay:session:{" + token + "}" }
 func tombstoneKey(token string) string { return sessionKey(token) + ":gone" }
 
-// findScript gives the sealed session and slides its idle limit, never past "until".
-// ARGV: now and idle limit in milliseconds.
+// findScript gives the sealed session, notes that it was used, and slides its idle
+// limit, never past "until". ARGV: now and idle limit in milliseconds.
 var findScript = redis.NewScript(`
 local v = redis.call("HMGET", KEYS[1], "b", "until")
 if not v[1] or tonumber(v[2]) <= tonumber(ARGV[1]) then return false end
+redis.call("HSET", KEYS[1], "seen", ARGV[1])
 redis.call("PEXPIREAT", KEYS[1], math.min(tonumber(v[2]), tonumber(ARGV[1]) + tonumber(ARGV[2])))
 return v[1]
 `)
@@ -50,7 +53,7 @@ return v[1]
 // tombstone. ARGV: sealed session; until, now and idle limit in milliseconds.
 var commitScript = redis.NewScript(`
 if redis.call("EXISTS", KEYS[2]) == 1 then return 0 end
-redis.call("HSET", KEYS[1], "b", ARGV[1], "until", ARGV[2])
+redis.call("HSET", KEYS[1], "b", ARGV[1], "until", ARGV[2], "seen", ARGV[3])
 redis.call("PEXPIREAT", KEYS[1], math.min(tonumber(ARGV[2]), tonumber(ARGV[3]) + tonumber(ARGV[4])))
 return 1
 `)

@@ -30,6 +30,8 @@ func TestStoreModel(t *testing.T) {
 		text        string
 		idle, until time.Time
 		flash       string
+		acting      string
+		seen        time.Time
 		goneUntil   time.Time
 	}
 	rapid.Check(t, func(t *rapid.T) {
@@ -52,7 +54,7 @@ func TestStoreModel(t *testing.T) {
 				want := ""
 				if alive(e) {
 					want = e.text
-					e.idle = now.Add(idle)
+					e.idle, e.seen = now.Add(idle), now
 				}
 				if string(text) != want || found != (want != "") {
 					t.Fatalf("found %q, %t; want %q", text, found, want)
@@ -74,9 +76,9 @@ func TestStoreModel(t *testing.T) {
 					t.Fatal(err)
 				}
 				if !alive(e) {
-					e.flash = ""
+					e.flash, e.acting = "", ""
 				}
-				e.text, e.until, e.idle = text, until, now.Add(idle)
+				e.text, e.until, e.idle, e.seen = text, until, now.Add(idle), now
 			},
 			"delete": func(t *rapid.T) {
 				tok := token.Draw(t, "token")
@@ -109,6 +111,71 @@ func TestStoreModel(t *testing.T) {
 				}
 				if diff := cmp.Diff(want, string(got)); diff != "" {
 					t.Fatal(diff)
+				}
+			},
+			"peek": func(t *rapid.T) {
+				got, err := s.peek(ctx, []string{"a", "b", "c"})
+				if err != nil {
+					t.Fatal(err)
+				}
+				var want []peeked
+				for _, tok := range []string{"a", "b", "c"} {
+					if e := model[tok]; alive(e) {
+						want = append(want, peeked{key: tok, text: []byte(e.text), until: e.until, seen: e.seen})
+					}
+				}
+				if diff := cmp.Diff(want, got, cmp.AllowUnexported(peeked{})); diff != "" {
+					t.Fatal(diff)
+				}
+			},
+			"start to act": func(t *rapid.T) {
+				tok := token.Draw(t, "token")
+				e := model[tok]
+				whom := rapid.StringN(1, 9, -1).Draw(t, "whom")
+				kept, err := s.putActing(ctx, tok, []byte(whom))
+				if err != nil || kept != alive(e) {
+					t.Fatalf("kept: %t, %v", kept, err)
+				}
+				if kept {
+					e.acting = whom
+				}
+			},
+			"act, while another request goes on acting, stops it or starts anew": func(t *rapid.T) {
+				tok := token.Draw(t, "token")
+				e := model[tok]
+				sealed, got, err := s.getActing(ctx, tok)
+				if err != nil {
+					t.Fatal(err)
+				}
+				want := ""
+				if alive(e) {
+					want = e.acting
+				}
+				if diff := cmp.Diff(want, string(got)); diff != "" {
+					t.Fatal(diff)
+				}
+				if got == nil {
+					return
+				}
+				slid := want + "+"
+				switch rapid.SampledFrom([]string{"alone", "goes on", "stops", "starts anew"}).Draw(t, "the other") {
+				case "alone":
+					e.acting = slid
+				case "goes on":
+					err = s.slideActing(ctx, tok, sealed, []byte("other"))
+					e.acting = "other"
+				case "stops":
+					err = s.dropActing(ctx, tok)
+					e.acting = ""
+				case "starts anew":
+					_, err = s.putActing(ctx, tok, []byte("anew"))
+					e.acting = "anew"
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := s.slideActing(ctx, tok, sealed, []byte(slid)); err != nil {
+					t.Fatal(err)
 				}
 			},
 			"wait": func(t *rapid.T) {

@@ -270,7 +270,7 @@ func TestTheSessionIsRenewedAtSignIn(t *testing.T) {
 	h := sessions.Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case "/attack":
-			if err := sessions.SignIn(r.Context(), session.Identity{FirstName: "Mallory"}); err != nil {
+			if err := sessions.SignIn(r.Context(), session.Identity{FirstName: "Mallory"}, session.Client{}); err != nil {
 				t.Error(err)
 			}
 		case "/authorize":
@@ -278,7 +278,7 @@ func TestTheSessionIsRenewedAtSignIn(t *testing.T) {
 			if err != nil {
 				t.Error(err)
 			}
-			if err := sessions.SignIn(r.Context(), result.Identity); err != nil {
+			if err := sessions.SignIn(r.Context(), result.Identity, session.Client{}); err != nil {
 				t.Error(err)
 			}
 		}

@@ -79,7 +79,7 @@ func New(d Deps) *Server {
 // Handler is the whole site.
 func (s *Server) Handler() http.Handler {
 	mux := chi.NewRouter()
-	mux.Use(s.requestID, s.observe, s.secure, s.language, s.recoverPanics, s.refuseCrossSite, middleware.GetHead,
+	mux.Use(s.requestID, s.findAddress, s.observe, s.secure, s.language, s.recoverPanics, s.refuseCrossSite, middleware.GetHead,
 		// Pages hold no secret beside words of the visitor's own, so compressing them gives nothing away.
 		middleware.Compress(compression, "text/html", "application/json", "application/problem+json"))
 	for _, r := range s.routes() {
