@@ -11,14 +11,15 @@ import (
 
 // bodies are valid bodies of the writes, so that the loop below reaches their success.
 var bodies = map[string]string{
-	"PUT /people/{personId}/features/callForwarding":                `{"callForwarding":{"always":{"enabled":true,"destination":"+442079460958"}}}`,
-	"PUT /people/{personId}/features/callWaiting":                   `{"enabled":false}`,
-	"PUT /people/{personId}/features/doNotDisturb":                  `{"enabled":true,"webexGoOverrideEnabled":false}`,
-	"PUT /people/{personId}/features/intercept":                     `{"enabled":true}`,
-	"PUT /people/{personId}/features/voicemail":                     `{"notifications":{"enabled":false},"transferToNumber":{"enabled":false}}`,
-	"PUT /telephony/config/people/{personId}/settings/permissions":  `{"callWaiting":"NO_ACCESS"}`,
-	"PUT /telephony/config/locations/{locationId}/queues/{queueId}": `{"allowAgentJoinEnabled":true}`,
-	"PUT /telephony/config/queues/agents/{id}/settings":             `{"settings":[]}`,
+	"PUT /people/{personId}/features/callForwarding":                        `{"callForwarding":{"always":{"enabled":true,"destination":"+442079460958"}}}`,
+	"PUT /people/{personId}/features/callWaiting":                           `{"enabled":false}`,
+	"PUT /people/{personId}/features/doNotDisturb":                          `{"enabled":true,"webexGoOverrideEnabled":false}`,
+	"PUT /people/{personId}/features/intercept":                             `{"enabled":true}`,
+	"PUT /people/{personId}/features/voicemail":                             `{"notifications":{"enabled":false},"transferToNumber":{"enabled":false}}`,
+	"PUT /telephony/config/people/{personId}/settings/permissions":          `{"callWaiting":"NO_ACCESS"}`,
+	"PUT /telephony/config/locations/{locationId}/queues/{queueId}":         `{"allowAgentJoinEnabled":true}`,
+	"PUT /telephony/config/queues/agents/{id}/settings":                     `{"settings":[]}`,
+	"PUT /telephony/config/locations/{locationId}/huntGroups/{huntGroupId}": `{"enabled":true}`,
 }
 
 // TestEveryOperationKeepsTheContract calls everything that is served: with success,
@@ -30,17 +31,19 @@ func TestEveryOperationKeepsTheContract(t *testing.T) {
 	noScopes.token = noScopes.sim.ServiceAppAccessToken()
 
 	queue, _ := c.sim.Queue("Sales Hotline")
+	hunt := c.get("/telephony/config/huntGroups?name=Reception+Berlin")["huntGroups"].([]any)[0].(map[string]any)["id"].(string) // where the queue is, too
 	device := c.get("/devices?personId=" + c.person(greta).ID)["items"].([]any)[0].(map[string]any)["id"].(string)
 	group := c.get("/groups")["groups"].([]any)[0].(map[string]any)["id"].(string)
 	orgID := c.sim.OrgID()
 	bare := c.get("/people/" + c.person(greta).ID)["id"].(string)
 	ids := map[string]string{
-		"{personId}": bare, "{id}": bare, "{locationId}": queue.LocationID, "{queueId}": queue.ID, "{deviceId}": device, "{groupId}": group, "{orgId}": orgID,
+		"{personId}": bare, "{id}": bare, "{locationId}": queue.LocationID, "{queueId}": queue.ID, "{huntGroupId}": hunt, "{deviceId}": device, "{groupId}": group, "{orgId}": orgID,
 	}
 	queries := map[string]string{
-		"/telephony/config/queues/agents/{id}": "?max=50&start=0",
-		"/identity/scim/{orgId}/v2/Users":      `?filter=userName+eq+%22` + greta + `%22&returnGroups=true`,
-		"/people":                              "?callingData=true",
+		"/telephony/config/queues/agents/{id}":            "?max=50&start=0",
+		"/identity/scim/{orgId}/v2/Users":                 `?filter=userName+eq+%22` + greta + `%22&returnGroups=true`,
+		"/people":                                         "?callingData=true",
+		"/telephony/config/queues/agents/availableAgents": "?locationId=" + queue.LocationID,
 	}
 	served := 0
 	for _, op := range webexsim.Operations() {

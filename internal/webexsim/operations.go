@@ -57,8 +57,13 @@ var operations = []operation{
 	{method: "GET", path: "/telephony/config/locations/{locationId}/queues/{queueId}", scopes: readTelephony, handle: (*Sim).getQueue},
 	{method: "PUT", path: "/telephony/config/locations/{locationId}/queues/{queueId}", scopes: writeTelephony, handle: (*Sim).putQueue, write: true},
 	{method: "GET", path: "/telephony/config/queues/agents", scopes: readTelephony, handle: (*Sim).listAgents},
+	{method: "GET", path: "/telephony/config/queues/agents/availableAgents", scopes: readTelephony, handle: (*Sim).availableAgents},
 	{method: "GET", path: "/telephony/config/queues/agents/{id}", scopes: readTelephony, handle: (*Sim).getAgent},
 	{method: "PUT", path: "/telephony/config/queues/agents/{id}/settings", scopes: writeTelephony, handle: (*Sim).putAgentSettings, write: true},
+
+	{method: "GET", path: "/telephony/config/huntGroups", scopes: readTelephony, handle: (*Sim).listHuntGroups},
+	{method: "GET", path: "/telephony/config/locations/{locationId}/huntGroups/{huntGroupId}", scopes: readTelephony, handle: (*Sim).getHuntGroup},
+	{method: "PUT", path: "/telephony/config/locations/{locationId}/huntGroups/{huntGroupId}", scopes: writeTelephony, handle: (*Sim).putHuntGroup, write: true},
 
 	{method: "GET", path: "/groups", scopes: readGroups, handle: (*Sim).listGroups},
 	{method: "GET", path: "/groups/{groupId}", scopes: readGroups, handle: (*Sim).getGroup},
