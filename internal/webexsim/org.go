@@ -34,6 +34,9 @@ type org struct {
 	access    map[int]*featureAccess // of people who have, or had, their own
 	orgAccess map[string]string
 	deleted   map[int]bool
+	added     map[int][]addedDevice // by person
+	removed   map[int]bool          // devices, by number
+	lines     map[int][]line        // of the devices whose lines were changed, by number
 }
 
 // person is a row of the generated organization; small, since there may be 100,000.
@@ -130,7 +133,7 @@ func newOrg(seed int64, people, teams int) *org {
 		seed: seed, id: uuid(seed, kindOrg, 0), roles: roles, foreign: foreigners(),
 		people: make([]person, 0, people), agentOf: map[int][]int{},
 		settings: map[settingKey]map[string]any{}, access: map[int]*featureAccess{}, deleted: map[int]bool{},
-		orgAccess: map[string]string{},
+		orgAccess: map[string]string{}, added: map[int][]addedDevice{}, removed: map[int]bool{}, lines: map[int][]line{},
 	}
 	for i := range places {
 		o.locations = append(o.locations, &places[i])
