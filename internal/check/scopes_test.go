@@ -14,11 +14,17 @@ var uses = map[string][]string{
 		"listPeople", "getPerson", "getPersonServices", "getPersonCallForwarding", "getPersonCallWaiting",
 		"getPersonDoNotDisturb", "getPersonIntercept", "getPersonVoicemail",
 	},
-	peopleWrite.name:    {"updatePersonCallForwarding", "updatePersonCallWaiting", "updatePersonDoNotDisturb", "updatePersonIntercept"},
-	telephonyRead.name:  {"getQueue", "getQueueAgent", "getPersonFeatureAccess", "getDefaultFeatureAccess", "getPersonDevices"},
-	telephonyWrite.name: {"updateQueueAgentSettings"},
+	peopleWrite.name: {"updatePersonCallForwarding", "updatePersonCallWaiting", "updatePersonDoNotDisturb", "updatePersonIntercept"},
+	telephonyRead.name: {
+		"getQueue", "getQueueAgent", "listQueuesAgentsAvailableAgents", "listHuntGroups", "getHuntGroup", "getPersonFeatureAccess", "getDefaultFeatureAccess",
+		"getPersonDevices", "getDeviceMembers", "listSupportedDevices",
+	},
+	telephonyWrite.name: {"updateQueueAgentSettings", "updateQueue", "updateHuntGroup", "updateDeviceMembers", "applyDeviceChanges"},
 	locationsRead.name:  {"listLocations", "getLocation"},
 	devicesRead.name:    {"listDevices"},
+	devicesWrite.name:   {"createDeviceActivationCode", "deleteDevice"},
+	oneTimeCode.name:    {"createDeviceActivationCode"},
+	groupsRead.name:     {"listGroups", "listGroupMembers"},
 }
 
 func TestTheScopesWantedAreThoseOfTheContract(t *testing.T) {

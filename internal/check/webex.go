@@ -25,13 +25,16 @@ type scope struct {
 var (
 	peopleRead     = scope{name: "spark-admin:people_read", features: "signing in; everything on Home and Calls"}
 	peopleWrite    = scope{name: "spark-admin:people_write", features: "changing call forwarding, do not disturb, call waiting and intercept", write: true}
-	telephonyRead  = scope{name: "spark-admin:telephony_config_read", features: "queues; what the organization lets its people change; lines of phones"}
-	telephonyWrite = scope{name: "spark-admin:telephony_config_write", features: "joining and leaving queues", write: true}
+	telephonyRead  = scope{name: "spark-admin:telephony_config_read", features: "queues and hunt groups; what the organization lets its people change; lines of phones"}
+	telephonyWrite = scope{name: "spark-admin:telephony_config_write", features: "joining and leaving queues; who is in queues and hunt groups; labels of lines, restarting phones", write: true}
 	locationsRead  = scope{name: "spark-admin:locations_read", instead: "spark-admin:people_read", features: "names and time zones of locations"}
 	devicesRead    = scope{name: "spark-admin:devices_read", features: "the Phones page; phones on Home"}
+	devicesWrite   = scope{name: "spark-admin:devices_write", features: "adding and removing phones", write: true}
+	oneTimeCode    = scope{name: "identity:one_time_password", features: "activation codes of new phones, which need spark-admin:devices_write as well", write: true}
+	groupsRead     = scope{name: "identity:groups_read", instead: "identity:groups_rw", features: "roles that are given to groups of people"}
 )
 
-var wanted = []scope{peopleRead, peopleWrite, telephonyRead, telephonyWrite, locationsRead, devicesRead}
+var wanted = []scope{peopleRead, peopleWrite, telephonyRead, telephonyWrite, locationsRead, devicesRead, devicesWrite, oneTimeCode, groupsRead}
 
 // serviceAppTokens looks at the tokens, and has them refreshed only when none
 // works: a refresh may use up the refresh token.

@@ -3,11 +3,14 @@ package webex
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // agentList is what a Webex with these queues answers: its size of pages, whether
@@ -190,6 +193,65 @@ func TestFeatureAccess(t *testing.T) {
 			}
 			if a.Allows("f") != tt.allows || a.NeedsDefault() != tt.needsDefault {
 				t.Errorf("allows %t, needs default %t", a.Allows("f"), a.NeedsDefault())
+			}
+		})
+	}
+}
+
+// TestQueueSettingsGoBackAsTheyCame: a change of the agents must not change what
+// happens to callers, whether or not the fields are known here.
+func TestQueueSettingsGoBackAsTheyCame(t *testing.T) {
+	t.Parallel()
+	const rest = `"queueSize":25,"callOfferToneEnabled":true,"waitMessage":{"waitMode":"POSITION","handlingTime":17},"new":[1.50,{"a":null}]`
+	tests := map[string]struct {
+		settings string // of the reading, "" without
+		stored   bool   // between reading and writing it is kept as JSON
+		agents   []QueueAgentUpdate
+		want     string
+		fails    bool
+	}{
+		"what only a reading has is left out": {
+			settings: `{` + rest + `,"overflow":{"action":"PERFORM_BUSY_TREATMENT","greeting":"DEFAULT","isTransferNumberSet":false,"audioFiles":[],"overflowAfterWaitTime":30}}`,
+			want:     `{"queueSettings":{` + rest + `,"overflow":{"action":"PERFORM_BUSY_TREATMENT","greeting":"DEFAULT","overflowAfterWaitTime":30}},"agents":[]}`,
+		},
+		"a reading that was stored": {
+			settings: `{` + rest + `}`, stored: true,
+			want: `{"queueSettings":{` + rest + `},"agents":[]}`,
+		},
+		"a reading without settings": {want: `{"agents":[{"id":"P","weight":"40"}]}`, agents: []QueueAgentUpdate{{ID: "P", Weight: "40"}}},
+		"settings of an odd shape":   {settings: `{"overflow":[]}`, fails: true},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			sent := make(chan string, 1)
+			c, _ := server(t, func(w http.ResponseWriter, r *http.Request) {
+				body, _ := io.ReadAll(r.Body)
+				sent <- string(body)
+				w.WriteHeader(http.StatusNoContent)
+			})
+			text := `{"id":"Q"}`
+			if tt.settings != "" {
+				text = `{"id":"Q","queueSettings":` + tt.settings + `}`
+			}
+			var read QueueDetail
+			err := json.Unmarshal([]byte(text), &read)
+			if err == nil && tt.stored {
+				kept, _ := json.Marshal(read)
+				read = QueueDetail{}
+				err = json.Unmarshal(kept, &read)
+			}
+			if err == nil {
+				err = c.UpdateQueueAgents(t.Context(), "L", "Q", read, tt.agents)
+			}
+			if (err != nil) != tt.fails {
+				t.Fatal(err)
+			}
+			if tt.fails {
+				return
+			}
+			if diff := cmp.Diff(tree(t, tt.want), tree(t, <-sent)); diff != "" {
+				t.Error(diff)
 			}
 		})
 	}

@@ -245,6 +245,105 @@ func TestQueuesAgainstTheSimulator(t *testing.T) {
 	}
 }
 
+// TestStaffingAgainstTheSimulator adds one agent and takes another away: of the
+// others, and of the queue, everything stays.
+func TestStaffingAgainstTheSimulator(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"Sales Hotline", "Priority Care", "Accounts Payable Questions and Supplier Master Data (EMEA)"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			sim, c := simulate(t, webexsim.Options{PageSize: 7, Variant: webexsim.Variant{QueueSettingsRequired: true}})
+			ctx := t.Context()
+			q, _ := sim.Queue(name)
+			before, err := c.GetQueue(ctx, q.LocationID, q.ID, q.Assist)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var found AvailableAgent
+			for a, err := range c.ListAvailableQueueAgents(ctx, AvailableAgentFilter{LocationID: q.LocationID}) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				isAgent := slices.ContainsFunc(before.Agents, func(b QueueDetailAgent) bool { return SameID(a.ID, b.ID) })
+				if !isAgent && (!q.Assist || *a.HasCxEssentials) {
+					found = a
+					break
+				}
+			}
+			if found.Email == "" || found.DisplayName == "" || len(found.PhoneNumbers) == 0 {
+				t.Fatalf("who is available: %+v", found)
+			}
+			var agents []QueueAgentUpdate
+			for _, a := range before.Agents[1:] {
+				agents = append(agents, a.Update())
+			}
+			agents = append(agents, QueueAgentUpdate{ID: found.ID, Weight: before.Agents[0].Weight, JoinEnabled: ptr(true)})
+			if err := c.UpdateQueueAgents(ctx, q.LocationID, q.ID, before, agents); err != nil {
+				t.Fatal(err)
+			}
+			after, err := c.GetQueue(ctx, q.LocationID, q.ID, q.Assist)
+			if err != nil {
+				t.Fatal(err)
+			}
+			kept := len(before.Agents) - 1
+			if diff := cmp.Diff(before.Agents[1:], after.Agents[:kept]); diff != "" {
+				t.Errorf("the others: %s", diff)
+			}
+			if last := after.Agents[kept]; len(after.Agents) != kept+1 || !SameID(last.ID, found.ID) || !*last.JoinEnabled || last.Weight != before.Agents[0].Weight {
+				t.Errorf("%+v", after.Agents)
+			}
+			before.Agents, after.Agents = nil, nil
+			if diff := cmp.Diff(before, after); diff != "" {
+				t.Errorf("the queue: %s", diff)
+			}
+			if err := c.UpdateQueueAgents(ctx, q.LocationID, q.ID, before, nil); err != nil {
+				t.Errorf("the last one leaves: %v", err)
+			}
+			if now, _ := sim.Queue(name); len(now.Agents) != 0 {
+				t.Errorf("%+v", now.Agents)
+			}
+			if err := c.UpdateQueueAgents(ctx, q.LocationID, q.ID, QueueDetail{}, nil); !IsKind(err, KindRefused) {
+				t.Errorf("without the settings: %v", err)
+			}
+		})
+	}
+}
+
+func TestHuntGroupsAgainstTheSimulator(t *testing.T) {
+	t.Parallel()
+	_, c := simulate(t, webexsim.Options{PageSize: 2})
+	ctx := t.Context()
+	list, err := c.ListHuntGroups(ctx)
+	if err != nil || len(list) < 4 {
+		t.Fatalf("%d hunt groups, %v", len(list), err)
+	}
+	for _, h := range list {
+		before, err := c.GetHuntGroup(ctx, h.LocationID, h.ID)
+		if err != nil || before.Name != h.Name || len(before.Agents) < 2 || before.CallPolicies == nil {
+			t.Fatalf("%+v %v", before, err)
+		}
+		weighted := before.CallPolicies.Policy == "WEIGHTED"
+		var agents []HuntGroupAgentUpdate
+		for _, a := range before.Agents {
+			agents = append(agents, a.Update())
+		}
+		slices.Reverse(agents)
+		if err := c.UpdateHuntGroupAgents(ctx, h.LocationID, h.ID, agents); err != nil {
+			t.Errorf("%s: %v", h.Name, err)
+		}
+		after, err := c.GetHuntGroup(ctx, h.LocationID, h.ID)
+		slices.Reverse(after.Agents)
+		if diff := cmp.Diff(before, after); diff != "" || err != nil {
+			t.Errorf("%s: %v %s", h.Name, err, diff)
+		}
+		// One goes: with weights, the others must share what is left.
+		err = c.UpdateHuntGroupAgents(ctx, h.LocationID, h.ID, agents[1:])
+		if weighted != IsKind(err, KindRefused) || !weighted && err != nil {
+			t.Errorf("%s, one less: %v", h.Name, err)
+		}
+	}
+}
+
 func TestFaultsOfTheSimulator(t *testing.T) {
 	t.Parallel()
 	tests := map[webexsim.FaultKind]struct {

@@ -27,6 +27,7 @@ type operation struct {
 	method, path string
 	// scopes: one of them is enough. Words of the contract (x-webex-scopes); a test compares. None = no token needed.
 	scopes []string
+	also   []string // one of them is needed besides; nil = nothing is
 	handle func(*Sim, *call) answer
 	write  bool // changes the organization: runs alone
 	token  bool // authenticates by itself, and other faults than "all API routes" hit it
@@ -117,13 +118,16 @@ func (s *Sim) routes() {
 // AllScopes are the scopes that a service app needs for every operation that is simulated.
 func AllScopes() []string {
 	var list []string
-	for _, op := range operations {
-		if op.token || len(op.scopes) == 0 {
-			continue
+	add := func(scopes []string) {
+		i := slices.IndexFunc(scopes, func(s string) bool { return !strings.HasPrefix(s, "spark:") })
+		if i >= 0 && !slices.Contains(list, scopes[i]) {
+			list = append(list, scopes[i])
 		}
-		i := slices.IndexFunc(op.scopes, func(s string) bool { return !strings.HasPrefix(s, "spark:") })
-		if i >= 0 && !slices.Contains(list, op.scopes[i]) {
-			list = append(list, op.scopes[i])
+	}
+	for _, op := range operations {
+		if !op.token {
+			add(op.scopes)
+			add(op.also)
 		}
 	}
 	slices.Sort(list)
@@ -202,11 +206,11 @@ func (s *Sim) perform(c *call, path string) answer {
 		if c.token == nil {
 			return s.refuse(c, unauthorized)
 		}
-		if !c.token.mayAny(c.op.scopes) && c.op.path != "" {
+		if missing := c.op.missing(c.token); missing != nil && c.op.path != "" {
 			if s.currentVariant().UnauthorizedNotFound {
 				return s.refuse(c, notFound)
 			}
-			return s.refuse(c, &refusal{status: http.StatusForbidden, message: "The access token does not have the required scope: " + strings.Join(c.op.scopes, " or ") + "."})
+			return s.refuse(c, &refusal{status: http.StatusForbidden, message: "The access token does not have the required scope: " + strings.Join(missing, " or ") + "."})
 		}
 	}
 	if s.opts.CheckContract && (len(c.op.scopes) > 0 || c.op.path == "") && !c.op.token {
@@ -218,7 +222,7 @@ func (s *Sim) perform(c *call, path string) answer {
 			return s.refuse(c, invalid(0, "The request could not be understood by the server due to malformed syntax."))
 		}
 	}
-	if (c.Method == http.MethodPut || c.Method == http.MethodPatch) && len(c.op.scopes) > 0 {
+	if (c.Method == http.MethodPut || c.Method == http.MethodPatch || c.Method == http.MethodPost && len(c.body) > 0) && len(c.op.scopes) > 0 {
 		if ct, _, _ := strings.Cut(c.Header.Get("Content-Type"), ";"); !strings.EqualFold(strings.TrimSpace(ct), "application/json") {
 			return s.refuse(c, invalid(0, "The content type must be application/json."))
 		}
@@ -231,6 +235,16 @@ func (s *Sim) perform(c *call, path string) answer {
 		defer s.mu.RUnlock()
 	}
 	return c.op.handle(s, c)
+}
+
+// missing are the scopes of which the token has none, nil if it has what the operation needs.
+func (op *operation) missing(t *accessToken) []string {
+	for _, scopes := range [][]string{op.scopes, op.also} {
+		if len(scopes) > 0 && !t.mayAny(scopes) {
+			return scopes
+		}
+	}
+	return nil
 }
 
 // checkContract leaves out the parameters that only our own Link headers have.

@@ -2,7 +2,9 @@ package webexsim
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
+	"time"
 )
 
 // deviceKind is a sort of device somebody may have.
@@ -20,23 +22,35 @@ const (
 
 type deviceModel struct {
 	product, model, modelType, typ, status string
+	lines                                  int
+	codes                                  bool // new ones are brought in with an activation code
 }
 
 var deviceModels = []deviceModel{
-	desk9851:    {"Cisco Desk Phone 9851", "DMS Cisco 9851", "DESK_PHONE", "phone", "connected"},
-	desk9861:    {"Cisco Desk Phone 9861", "DMS Cisco 9861", "DESK_PHONE", "phone", "connected"},
-	desk8845:    {"Cisco IP Phone 8845", "DMS Cisco 8845", "MPP", "phone", "connected_with_issues"},
-	video8875:   {"Cisco Video Phone 8875", "DMS Cisco 8875", "MPP", "phone", "connected"},
-	dect:        {"Cisco IP DECT 6823", "DMS Cisco DBS110", "MPP", "phone", "connected"},
-	dectOffline: {"Cisco IP DECT 6823", "DMS Cisco DBS110", "MPP", "phone", "disconnected"},
-	room:        {"Cisco Desk Pro", "Cisco Desk Pro", "ROOM_OS", "roomdesk", "offline_expired"},
+	desk9851:    {"Cisco Desk Phone 9851", "DMS Cisco 9851", "DESK_PHONE", "phone", "connected", 10, true},
+	desk9861:    {"Cisco Desk Phone 9861", "DMS Cisco 9861", "DESK_PHONE", "phone", "connected", 16, true},
+	desk8845:    {"Cisco IP Phone 8845", "DMS Cisco 8845", "MPP", "phone", "connected_with_issues", 10, true},
+	video8875:   {"Cisco Video Phone 8875", "DMS Cisco 8875", "MPP", "phone", "connected", 16, true},
+	dect:        {"Cisco IP DECT 6823", "DMS Cisco DBS110", "MPP", "phone", "connected", 2, false},
+	dectOffline: {"Cisco IP DECT 6823", "DMS Cisco DBS110", "MPP", "phone", "disconnected", 2, false},
+	room:        {"Cisco Desk Pro", "Cisco Desk Pro", "ROOM_OS", "roomdesk", "offline_expired", 1, false},
 }
 
-// devicesOf are the phones of a person: those of the story, or what the die says.
-func (o *org) devicesOf(i int) []deviceKind {
-	if !o.calling(i) || o.deleted[i] {
-		return nil
-	}
+// device is one that a person has.
+type device struct {
+	slot       int
+	kind       deviceKind
+	activating bool // waits for its code
+}
+
+// addedDevice is one for which a code was made.
+type addedDevice struct {
+	device
+	created, expires time.Time
+}
+
+// generatedDevices are those of the story, or what the die says.
+func (o *org) generatedDevices(i int) []deviceKind {
 	if o.people[i].role >= 0 {
 		return o.role(i).devices
 	}
@@ -50,7 +64,27 @@ func (o *org) devicesOf(i int) []deviceKind {
 	}
 }
 
-const slots = 16 // per person, for the numbering of devices
+// devicesOf are a person's devices now.
+func (s *Sim) devicesOf(i int) []device {
+	o := s.org
+	if !o.calling(i) || o.deleted[i] {
+		return nil
+	}
+	var list []device
+	for slot, kind := range o.generatedDevices(i) {
+		if !o.removed[i*slots+slot] {
+			list = append(list, device{slot: slot, kind: kind})
+		}
+	}
+	for _, a := range o.added[i] {
+		if !o.removed[i*slots+a.slot] && a.expires.After(s.now()) {
+			list = append(list, a.device)
+		}
+	}
+	return list
+}
+
+const slots = 1024 // per person, for the numbering of devices
 
 // deviceID is the id of the slot-th device of a person. The platform and the
 // calling view name one device by ids of different types (NOTES.md section 4).
@@ -58,12 +92,35 @@ func (o *org) deviceID(typ string, i, slot int) string {
 	return encodeID(clusterDv, typ, uuid(o.seed, kindDevice, i*slots+slot))
 }
 
+func (s *Sim) deviceByID(typ, id string) (owner int, d device, known bool) {
+	_, is, rest, err := decodeID(id)
+	n, known := number(s.org.seed, kindDevice, rest)
+	if err != nil || is != typ || !known {
+		return 0, device{}, false
+	}
+	return s.device(n)
+}
+
+// device finds a device by its number.
+func (s *Sim) device(n int) (owner int, d device, known bool) {
+	if n/slots >= len(s.org.people) {
+		return 0, device{}, false
+	}
+	for _, d := range s.devicesOf(n / slots) {
+		if d.slot == n%slots {
+			return n / slots, d, true
+		}
+	}
+	return 0, device{}, false
+}
+
 func (o *org) mac(i, slot int) string {
 	// The locally administered range: no maker's address.
 	return fmt.Sprintf("02%010X", dice(o.seed, kindDevice, i, 100+slot)&0xFFFFFFFFFF)
 }
 
-func (o *org) deviceJSON(i, slot int, kind deviceKind) map[string]any {
+func (o *org) deviceJSON(i int, d device) map[string]any {
+	slot, kind := d.slot, d.kind
 	m, mac := deviceModels[kind], o.mac(i, slot)
 	die := dice(o.seed, kindDevice, i, 200+slot)
 	v := map[string]any{
@@ -74,6 +131,18 @@ func (o *org) deviceJSON(i, slot int, kind deviceKind) map[string]any {
 		"upgradeChannel": "stable", "created": stamp(die), "locationId": o.locationID(int(o.people[i].place)), "errorCodes": []string{},
 		"firstSeen": stamp(die), "lastSeen": stamp(die + 86400*500), "managedBy": "CISCO", "devicePlatform": "cisco", "lifecycle": "ACTIVE",
 		"plannedMaintenance": "off", // a word where the schema has an object
+	}
+	if d.activating {
+		v["connectionStatus"] = "activating"
+		for _, key := range []string{"webexDeviceId", "ip", "mac", "serial", "software", "activeInterface", "firstSeen", "lastSeen"} {
+			delete(v, key)
+		}
+		for _, a := range o.added[i] {
+			if a.slot == slot {
+				v["created"] = iso(a.created)
+			}
+		}
+		return v
 	}
 	switch kind {
 	case room:
@@ -99,18 +168,22 @@ func colons(mac string) string {
 func (s *Sim) listDevices(c *call) answer {
 	o, q := s.org, c.query
 	type entry struct {
-		i, slot int
-		kind    deviceKind
+		i int
+		device
 	}
 	var list []entry
-	wanted := func(k deviceKind) bool {
-		m := deviceModels[k]
-		return (q.Get("connectionStatus") == "" || q.Get("connectionStatus") == m.status) && (q.Get("type") == "" || q.Get("type") == m.typ)
+	wanted := func(d device) bool {
+		m := deviceModels[d.kind]
+		status := m.status
+		if d.activating {
+			status = "activating"
+		}
+		return (q.Get("connectionStatus") == "" || q.Get("connectionStatus") == status) && (q.Get("type") == "" || q.Get("type") == m.typ)
 	}
 	add := func(i int) {
-		for slot, k := range o.devicesOf(i) {
-			if wanted(k) {
-				list = append(list, entry{i, slot, k})
+		for _, d := range s.devicesOf(i) {
+			if wanted(d) {
+				list = append(list, entry{i, d})
 			}
 		}
 	}
@@ -146,46 +219,56 @@ func (s *Sim) listDevices(c *call) answer {
 	name, mac := strings.ToLower(q.Get("displayName")), strings.ToUpper(strings.ReplaceAll(q.Get("mac"), ":", ""))
 	return s.callingPage(c, "items", len(list), func(position int) bool {
 		e := list[position]
-		return strings.Contains(strings.ToLower(o.displayName(e.i)), name) && (mac == "" || o.mac(e.i, e.slot) == mac)
+		return strings.Contains(strings.ToLower(o.displayName(e.i)), name) && (mac == "" || !e.activating && o.mac(e.i, e.slot) == mac)
 	}, func(position int) map[string]any {
 		e := list[position]
-		return o.deviceJSON(e.i, e.slot, e.kind)
+		return o.deviceJSON(e.i, e.device)
 	})
 }
 
+var deviceNotFound = &refusal{status: http.StatusNotFound, message: "Device not found"}
+
 func (s *Sim) getDevice(c *call) answer {
-	o := s.org
-	_, typ, rest, err := decodeID(c.PathValue("deviceId"))
-	n, known := number(o.seed, kindDevice, rest)
-	if err != nil || typ != "DEVICE" || !known || n/slots >= len(o.people) {
-		return s.refuse(c, &refusal{status: 404, message: "Device not found"})
+	i, d, known := s.deviceByID("DEVICE", c.PathValue("deviceId"))
+	if !known || !c.mayRead(s.org, i) {
+		return s.refuse(c, deviceNotFound)
 	}
-	list := o.devicesOf(n / slots)
-	if n%slots >= len(list) || !c.mayRead(o, n/slots) {
-		return s.refuse(c, &refusal{status: 404, message: "Device not found"})
-	}
-	return ok(o.deviceJSON(n/slots, n%slots, list[n%slots]))
+	return ok(s.org.deviceJSON(i, d))
 }
 
 // callingDevices is the calling view: MAC without colons, the owner's id of type PERSON, ids padded.
+// Other people's phones on which the person has a line are there, too.
 func (s *Sim) callingDevices(_ *call, i int) answer {
-	o := s.org
 	list := []any{}
-	for slot, k := range o.devicesOf(i) {
-		m := deviceModels[k]
-		if m.modelType == "ROOM_OS" {
-			continue
+	for _, d := range s.devicesOf(i) {
+		if deviceModels[d.kind].modelType != "ROOM_OS" {
+			list = append(list, s.org.callingDeviceJSON(i, d, true))
 		}
-		v := map[string]any{
-			"id": padID(o.deviceID("CALLING_DEVICE", i, slot)), "description": []string{o.displayName(i) + " (" + m.product + ")"}, "model": m.model, "modelType": m.modelType,
-			"mac": o.mac(i, slot), "primaryOwner": true, "type": "PRIMARY", "activationState": "ACTIVATED",
-			"hoteling": map[string]any{"enabled": false},
-			"owner": map[string]any{
-				"id": encodeID(clusterUS, "PERSON", o.personUUID(i)), "type": "PEOPLE", "firstName": o.firstName(i), "lastName": o.lastName(i),
-				"location": map[string]any{"id": o.locationID(int(o.people[i].place)), "name": o.at(i).name},
-			},
-		}
-		list = append(list, v)
 	}
-	return ok(map[string]any{"devices": list, "maxDeviceCount": 35, "maxOwnedDeviceCount": 5})
+	for _, n := range s.sharedPhones(i) {
+		owner, d, _ := s.device(n)
+		list = append(list, s.org.callingDeviceJSON(owner, d, false))
+	}
+	return ok(map[string]any{"devices": list, "maxDeviceCount": 35, "maxOwnedDeviceCount": maxOwned})
+}
+
+func (o *org) callingDeviceJSON(owner int, d device, own bool) map[string]any {
+	m := deviceModels[d.kind]
+	v := map[string]any{
+		"id": padID(o.deviceID("CALLING_DEVICE", owner, d.slot)), "description": []string{o.displayName(owner) + " (" + m.product + ")"}, "model": m.model, "modelType": m.modelType,
+		"mac": o.mac(owner, d.slot), "primaryOwner": own, "type": "PRIMARY", "activationState": "ACTIVATED",
+		"hoteling": map[string]any{"enabled": false},
+		"owner": map[string]any{
+			"id": encodeID(clusterUS, "PERSON", o.personUUID(owner)), "type": "PEOPLE", "firstName": o.firstName(owner), "lastName": o.lastName(owner),
+			"location": map[string]any{"id": o.locationID(int(o.people[owner].place)), "name": o.at(owner).name},
+		},
+	}
+	if !own {
+		v["type"] = "SHARED_CALL_APPEARANCE"
+	}
+	if d.activating {
+		v["activationState"] = "ACTIVATING"
+		delete(v, "mac")
+	}
+	return v
 }

@@ -23,6 +23,7 @@ const (
 	kindLicense
 	kindRole
 	kindMachine
+	kindHuntGroup
 )
 
 // oddFactor scatters counting numbers over 32 bits; being odd it has an

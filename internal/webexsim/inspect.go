@@ -112,6 +112,9 @@ func (s *Sim) DeletePerson(who string) error {
 		q.agents = slices.DeleteFunc(q.agents, func(a agent) bool { return a.person == i })
 	}
 	delete(s.org.agentOf, i)
+	for _, h := range s.org.hunts {
+		h.agents = slices.DeleteFunc(h.agents, func(a agent) bool { return a.person == i })
+	}
 	return nil
 }
 
@@ -224,6 +227,57 @@ func (o *org) queueInfo(q *queue) QueueInfo {
 	v := QueueInfo{ID: o.queueID(q), Name: q.name, LocationID: o.locationID(q.place), Extension: q.extension, Assist: q.assist, AllowJoin: q.allowJoin, Agents: []AgentInfo{}}
 	for _, a := range q.agents {
 		v.Agents = append(v.Agents, AgentInfo{o.personID(a.person), o.email(a.person), a.joined})
+	}
+	return v
+}
+
+// HuntGroupInfo is what tests ask about a hunt group.
+type HuntGroupInfo struct {
+	ID         string            `json:"id"`
+	Name       string            `json:"name"`
+	LocationID string            `json:"locationId"`
+	Extension  string            `json:"extension"`
+	Policy     string            `json:"policy"`
+	Members    []HuntGroupMember `json:"members"`
+}
+
+// HuntGroupMember is somebody in a hunt group.
+type HuntGroupMember struct {
+	PersonID string `json:"personId"`
+	Email    string `json:"email"`
+	Weight   string `json:"weight"` // "" unless the policy is WEIGHTED
+}
+
+// HuntGroups lists every hunt group.
+func (s *Sim) HuntGroups() []HuntGroupInfo {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	list := make([]HuntGroupInfo, len(s.org.hunts))
+	for n, h := range s.org.hunts {
+		list[n] = s.org.huntGroupInfo(h)
+	}
+	return list
+}
+
+// HuntGroup finds a hunt group by its name or id.
+func (s *Sim) HuntGroup(name string) (HuntGroupInfo, bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if h, known := s.org.huntGroupByID(name); known {
+		return s.org.huntGroupInfo(h), true
+	}
+	for _, h := range s.org.hunts {
+		if h.name == name {
+			return s.org.huntGroupInfo(h), true
+		}
+	}
+	return HuntGroupInfo{}, false
+}
+
+func (o *org) huntGroupInfo(h *huntGroup) HuntGroupInfo {
+	v := HuntGroupInfo{ID: o.huntGroupID(h), Name: h.name, LocationID: o.locationID(h.place), Extension: h.extension, Policy: h.policy, Members: []HuntGroupMember{}}
+	for _, a := range h.agents {
+		v.Members = append(v.Members, HuntGroupMember{o.personID(a.person), o.email(a.person), a.weight})
 	}
 	return v
 }

@@ -12,6 +12,7 @@ type numberEntry struct {
 	extension string
 	person    int // -1
 	queue     int // -1
+	hunt      int // hunt group, -1
 	main      bool
 	alternate bool
 }
@@ -20,9 +21,9 @@ type numberEntry struct {
 const freeNumbers = 4
 
 // numberAt gives the position-th number without making a list of 100,000: people
-// first, then their second numbers, queues, main numbers and free ones.
+// first, then their second numbers, queues, hunt groups, main numbers and free ones.
 func (o *org) numberAt(position int) (numberEntry, bool) {
-	e := numberEntry{person: -1, queue: -1}
+	e := numberEntry{person: -1, queue: -1, hunt: -1}
 	if position < len(o.people) {
 		if !o.calling(position) || o.deleted[position] {
 			return e, false
@@ -45,6 +46,12 @@ func (o *org) numberAt(position int) (numberEntry, bool) {
 		return e, true
 	}
 	position -= len(o.queues)
+	if position < len(o.hunts) {
+		h := o.hunts[position]
+		e.hunt, e.at, e.extension, e.number = position, h.place, h.extension, o.huntGroupNumber(h)
+		return e, true
+	}
+	position -= len(o.hunts)
 	if position < len(o.locations) {
 		e.at, e.number, e.main = position, o.locations[position].e164(0), true
 		return e, true
@@ -56,7 +63,7 @@ func (o *org) numberAt(position int) (numberEntry, bool) {
 }
 
 func (o *org) numberCount() int {
-	return len(o.people) + len(o.roles) + len(o.queues) + len(o.locations)*(1+freeNumbers)
+	return len(o.people) + len(o.roles) + len(o.queues) + len(o.hunts) + len(o.locations)*(1+freeNumbers)
 }
 
 func (o *org) queueNumber(q *queue) string {
@@ -86,6 +93,8 @@ func (o *org) numberJSON(e numberEntry) map[string]any {
 		v["owner"] = map[string]any{"id": o.personID(e.person), "type": "PEOPLE", "firstName": o.firstName(e.person), "lastName": o.lastName(e.person)}
 	case e.queue >= 0:
 		v["owner"] = map[string]any{"id": o.queueID(o.queues[e.queue]), "type": "CALL_QUEUE", "firstName": o.queues[e.queue].name, "lastName": "."}
+	case e.hunt >= 0:
+		v["owner"] = map[string]any{"id": o.huntGroupID(o.hunts[e.hunt]), "type": "HUNT_GROUP", "firstName": o.hunts[e.hunt].name, "lastName": "."}
 	}
 	return v
 }
@@ -101,12 +110,14 @@ func (s *Sim) listNumbers(c *call) answer {
 		location = at
 	}
 	owner := q.Get("ownerId")
-	ownerPerson, ownerQueue := -1, -1
+	ownerPerson, ownerQueue, ownerHunt := -1, -1, -1
 	if owner != "" {
 		if i, known := o.personByID(owner); known {
 			ownerPerson = i
 		} else if n, known := o.queueByID(owner); known {
 			ownerQueue = n
+		} else if h, known := o.huntGroupByID(owner); known {
+			ownerHunt = h.n
 		} else {
 			return s.refuse(c, invalid(0, "Invalid ownerId."))
 		}
@@ -118,14 +129,14 @@ func (s *Sim) listNumbers(c *call) answer {
 			return false // the commonest question, without looking at 100,000 numbers
 		}
 		e, exists := o.numberAt(position)
-		owned := e.person >= 0 || e.queue >= 0 || e.main
+		owned := e.person >= 0 || e.queue >= 0 || e.hunt >= 0 || e.main
 		switch {
 		case !exists,
 			location >= 0 && e.at != location,
-			ownerPerson >= 0 && e.person != ownerPerson, ownerQueue >= 0 && e.queue != ownerQueue,
+			ownerPerson >= 0 && e.person != ownerPerson, ownerQueue >= 0 && e.queue != ownerQueue, ownerHunt >= 0 && e.hunt != ownerHunt,
 			q.Get("available") == "true" && owned, q.Get("available") == "false" && !owned,
-			q.Get("ownerType") == "PEOPLE" && e.person < 0, q.Get("ownerType") == "CALL_QUEUE" && e.queue < 0,
-			q.Get("ownerType") != "" && q.Get("ownerType") != "PEOPLE" && q.Get("ownerType") != "CALL_QUEUE",
+			q.Get("ownerType") == "PEOPLE" && e.person < 0, q.Get("ownerType") == "CALL_QUEUE" && e.queue < 0, q.Get("ownerType") == "HUNT_GROUP" && e.hunt < 0,
+			q.Get("ownerType") != "" && q.Get("ownerType") != "PEOPLE" && q.Get("ownerType") != "CALL_QUEUE" && q.Get("ownerType") != "HUNT_GROUP",
 			q.Get("phoneNumber") != "" && !strings.Contains(e.number, digits("phoneNumber")),
 			q.Get("extension") != "" && !strings.Contains(e.extension, q.Get("extension")),
 			q.Get("numberType") == "NUMBER" && e.number == "", q.Get("numberType") == "EXTENSION" && (e.extension == "" || e.number != ""),
@@ -136,7 +147,8 @@ func (s *Sim) listNumbers(c *call) answer {
 		if name == "" {
 			return true
 		}
-		return e.person >= 0 && strings.Contains(strings.ToLower(o.displayName(e.person)), name) || e.queue >= 0 && strings.Contains(strings.ToLower(o.queues[e.queue].name), name)
+		return e.person >= 0 && strings.Contains(strings.ToLower(o.displayName(e.person)), name) || e.queue >= 0 && strings.Contains(strings.ToLower(o.queues[e.queue].name), name) ||
+			e.hunt >= 0 && strings.Contains(strings.ToLower(o.hunts[e.hunt].name), name)
 	}
 	return s.callingPage(c, "phoneNumbers", o.numberCount(), keep, func(position int) map[string]any {
 		e, _ := o.numberAt(position)

@@ -8,9 +8,12 @@ var (
 	writeOwn       = []string{"spark-admin:people_write", "spark:people_write"}
 	readTelephony  = []string{"spark-admin:telephony_config_read"}
 	writeTelephony = []string{"spark-admin:telephony_config_write"}
+	writeDevices   = []string{"spark-admin:devices_write", "spark:devices_write"}
 	readDevices    = []string{"spark-admin:devices_read", "spark:devices_read"}
 	readLocations  = []string{"spark-admin:locations_read", "spark-admin:people_read", "spark-admin:device_read"}
 	readGroups     = []string{"identity:groups_read", "identity:groups_rw"}
+	personCode     = []string{"identity:one_time_password"}
+	anyCode        = []string{"identity:one_time_password", "identity:placeonetimepassword_create"} // the second for workspaces only
 	readSCIM       = []string{"identity:people_read", "identity:people_rw"}
 )
 
@@ -45,6 +48,12 @@ var operations = []operation{
 
 	{method: "GET", path: "/devices", scopes: readDevices, handle: (*Sim).listDevices},
 	{method: "GET", path: "/devices/{deviceId}", scopes: readDevices, handle: (*Sim).getDevice},
+	{method: "DELETE", path: "/devices/{deviceId}", scopes: writeDevices, handle: (*Sim).deleteDevice, write: true},
+	{method: "POST", path: "/devices/activationCode", scopes: writeDevices[:1], also: anyCode, handle: (*Sim).activationCode, write: true},
+	{method: "GET", path: "/telephony/config/supportedDevices", scopes: readTelephony, handle: (*Sim).supportedDevices},
+	{method: "GET", path: "/telephony/config/devices/{deviceId}/members", scopes: readTelephony, handle: (*Sim).getDeviceMembers},
+	{method: "PUT", path: "/telephony/config/devices/{deviceId}/members", scopes: writeTelephony, handle: (*Sim).putDeviceMembers, write: true},
+	{method: "POST", path: "/telephony/config/devices/{deviceId}/actions/applyChanges/invoke", scopes: writeTelephony, handle: (*Sim).applyChanges, write: true},
 	{method: "GET", path: "/telephony/config/people/{personId}/devices", scopes: readTelephony, handle: forCalling((*Sim).callingDevices)},
 
 	{method: "GET", path: "/telephony/config/numbers", scopes: readTelephony, handle: (*Sim).listNumbers},
@@ -57,8 +66,13 @@ var operations = []operation{
 	{method: "GET", path: "/telephony/config/locations/{locationId}/queues/{queueId}", scopes: readTelephony, handle: (*Sim).getQueue},
 	{method: "PUT", path: "/telephony/config/locations/{locationId}/queues/{queueId}", scopes: writeTelephony, handle: (*Sim).putQueue, write: true},
 	{method: "GET", path: "/telephony/config/queues/agents", scopes: readTelephony, handle: (*Sim).listAgents},
+	{method: "GET", path: "/telephony/config/queues/agents/availableAgents", scopes: readTelephony, handle: (*Sim).availableAgents},
 	{method: "GET", path: "/telephony/config/queues/agents/{id}", scopes: readTelephony, handle: (*Sim).getAgent},
 	{method: "PUT", path: "/telephony/config/queues/agents/{id}/settings", scopes: writeTelephony, handle: (*Sim).putAgentSettings, write: true},
+
+	{method: "GET", path: "/telephony/config/huntGroups", scopes: readTelephony, handle: (*Sim).listHuntGroups},
+	{method: "GET", path: "/telephony/config/locations/{locationId}/huntGroups/{huntGroupId}", scopes: readTelephony, handle: (*Sim).getHuntGroup},
+	{method: "PUT", path: "/telephony/config/locations/{locationId}/huntGroups/{huntGroupId}", scopes: writeTelephony, handle: (*Sim).putHuntGroup, write: true},
 
 	{method: "GET", path: "/groups", scopes: readGroups, handle: (*Sim).listGroups},
 	{method: "GET", path: "/groups/{groupId}", scopes: readGroups, handle: (*Sim).getGroup},
@@ -76,13 +90,14 @@ var operations = []operation{
 type Operation struct {
 	Method, Path string
 	Scopes       []string // one is enough; none = needs no token of the service app
+	Also         []string // besides, one of these
 }
 
 // Operations lists what is simulated, for tests that loop over it.
 func Operations() []Operation {
 	list := make([]Operation, len(operations))
 	for i, op := range operations {
-		list[i] = Operation{op.method, op.path, op.scopes}
+		list[i] = Operation{op.method, op.path, op.scopes, op.also}
 	}
 	return list
 }

@@ -25,6 +25,7 @@ type org struct {
 	locations []*place
 	queues    []*queue
 	agentOf   map[int][]int // person to queues
+	hunts     []*huntGroup
 	groups    []group
 
 	index func() *directory // made when somebody searches for the first time
@@ -33,6 +34,9 @@ type org struct {
 	access    map[int]*featureAccess // of people who have, or had, their own
 	orgAccess map[string]string
 	deleted   map[int]bool
+	added     map[int][]addedDevice // by person
+	removed   map[int]bool          // devices, by number
+	lines     map[int][]line        // of the devices whose lines were changed, by number
 }
 
 // person is a row of the generated organization; small, since there may be 100,000.
@@ -49,6 +53,7 @@ type person struct {
 const (
 	flagPending = 1 << iota
 	flagAdmin
+	flagAssist // has the licence of Customer Assist
 )
 
 // featureAccess is which features the organization leaves to a person. When
@@ -80,6 +85,19 @@ type agent struct {
 	skill  int
 }
 
+// huntGroup is a hunt group. Its members, whom Webex calls agents, are simply in it.
+type huntGroup struct {
+	n         int
+	name      string
+	place     int
+	extension string
+	did       int
+	enabled   bool
+	policy    string
+	agents    []agent
+	extra     map[string]any // what a PUT changed besides
+}
+
 // group is a SCIM group. everybody stands for all people, without a list.
 type group struct {
 	n         int
@@ -97,19 +115,25 @@ type directory struct {
 // smallCompany is how many people there are when nobody asks for a number.
 const smallCompany = 60
 
+// teamSize is how many agents each of the queues of Options.Teams has.
+const teamSize = 10
+
 // newOrg generates an organization. 100,000 people take a few tens of
 // milliseconds and about 2 MB.
-func newOrg(seed int64, people int) *org {
+func newOrg(seed int64, people, teams int) *org {
 	roles := locals()
 	if people <= 0 {
 		people = smallCompany
 	}
 	people = max(people, len(roles))
+	if teams > 0 {
+		people = max(people, smallCompany+teams*(teamSize+1)) // some are pending, or without Calling
+	}
 	o := &org{
 		seed: seed, id: uuid(seed, kindOrg, 0), roles: roles, foreign: foreigners(),
 		people: make([]person, 0, people), agentOf: map[int][]int{},
 		settings: map[settingKey]map[string]any{}, access: map[int]*featureAccess{}, deleted: map[int]bool{},
-		orgAccess: map[string]string{},
+		orgAccess: map[string]string{}, added: map[int][]addedDevice{}, removed: map[int]bool{}, lines: map[int][]line{},
 	}
 	for i := range places {
 		o.locations = append(o.locations, &places[i])
@@ -127,6 +151,8 @@ func newOrg(seed int64, people int) *org {
 	o.hire(roles, people)
 	o.firstMail, o.lastMail = mails(o.first), mails(o.last)
 	o.openQueues()
+	o.openTeams(teams)
+	o.openHuntGroups()
 	o.formGroups()
 	o.index = sync.OnceValue(o.makeDirectory)
 	for i, r := range roles {
@@ -228,6 +254,9 @@ func (o *org) hire(roles []role, people int) {
 		case 1:
 			p.flags |= flagPending
 		}
+		if p.place >= 0 && dice(o.seed, kindPerson, i, 20)%4 == 0 {
+			p.flags |= flagAssist
+		}
 		add(p)
 	}
 }
@@ -243,53 +272,61 @@ func nameIndex(list *[]string, name string) uint16 {
 	return uint16(i)
 }
 
+func (o *org) openQueue(name string, at int, assist, allowJoin bool, policy string, agents ...agent) {
+	n := len(o.queues)
+	extension := 990 + at*1000 + n // just below those of the location's people
+	if n >= 10 {
+		extension = 90000 + n
+	}
+	q := &queue{
+		n: n, name: name, place: at, extension: fmt.Sprint(extension), did: -1, assist: assist, allowJoin: allowJoin, enabled: true, policy: policy, agents: agents,
+	}
+	if c := o.locations[at].capacity(); n < c/20 {
+		q.did = c - 1 - n
+	}
+	o.queues = append(o.queues, q)
+	for _, a := range agents {
+		o.agentOf[a.person] = append(o.agentOf[a.person], n)
+		if assist {
+			o.people[a.person].flags |= flagAssist
+		}
+	}
+}
+
+// callingAgents finds some people with Calling at a location, the same for the same seed.
+func (o *org) callingAgents(at, count, salt int) []agent {
+	var list []agent
+	start := len(o.roles)
+	if len(o.people) == start {
+		return nil
+	}
+	n := len(o.people) - start
+	for k := 0; k < n && len(list) < count; k++ {
+		i := start + (k*7919+salt*104729)%n
+		if k > 0 && i == start+(salt*104729)%n {
+			break // once around
+		}
+		p := o.people[i]
+		if int(p.place) == at && p.flags&flagPending == 0 && !slices.ContainsFunc(list, func(a agent) bool { return a.person == i }) {
+			list = append(list, agent{person: i, joined: dice(o.seed, kindQueue, i, salt)%3 > 0, skill: 1 + int(dice(o.seed, kindQueue, i, salt+1)%5)})
+		}
+	}
+	return list
+}
+
+func (o *org) castAgent(email string, joined bool) agent {
+	for i, r := range o.roles {
+		if r.Email == email {
+			return agent{person: i, joined: joined, skill: 1}
+		}
+	}
+	panic("webexsim: nobody in the cast is called " + email)
+}
+
 // openQueues makes the queues of the stories, and one more for every 150 people.
 func (o *org) openQueues() {
-	add := func(name string, at int, assist, allowJoin bool, policy string, agents ...agent) {
-		n := len(o.queues)
-		extension := 990 + at*1000 + n // just below those of the location's people
-		if n >= 10 {
-			extension = 90000 + n
-		}
-		q := &queue{
-			n: n, name: name, place: at, extension: fmt.Sprint(extension), did: -1, assist: assist, allowJoin: allowJoin, enabled: true, policy: policy, agents: agents,
-		}
-		if c := o.locations[at].capacity(); n < c/20 {
-			q.did = c - 1 - n
-		}
-		o.queues = append(o.queues, q)
-		for _, a := range agents {
-			o.agentOf[a.person] = append(o.agentOf[a.person], n)
-		}
-	}
-	// calling finds some people with Calling at a location, the same for the same seed.
-	calling := func(at, count, salt int) []agent {
-		var list []agent
-		start := len(o.roles)
-		if len(o.people) == start {
-			return nil
-		}
-		n := len(o.people) - start
-		for k := 0; k < n && len(list) < count; k++ {
-			i := start + (k*7919+salt*104729)%n
-			if k > 0 && i == start+(salt*104729)%n {
-				break // once around
-			}
-			p := o.people[i]
-			if int(p.place) == at && p.flags&flagPending == 0 && !slices.ContainsFunc(list, func(a agent) bool { return a.person == i }) {
-				list = append(list, agent{person: i, joined: dice(o.seed, kindQueue, i, salt)%3 > 0, skill: 1 + int(dice(o.seed, kindQueue, i, salt+1)%5)})
-			}
-		}
-		return list
-	}
-	who := func(email string, joined bool) agent {
-		for i, r := range o.roles {
-			if r.Email == email {
-				return agent{person: i, joined: joined, skill: 1}
-			}
-		}
-		panic("webexsim: nobody in the cast is called " + email)
-	}
+	add := o.openQueue
+	who, calling := o.castAgent, o.callingAgents
 	with := func(some []agent, more ...agent) []agent { return append(more, some...) }
 
 	add("Sales Hotline", berlin, false, true, "CIRCULAR", with(calling(berlin, 5, 1), who("greta.holm@patchbay.example", true), who("ben.fischer@patchbay.example", false))...)
@@ -310,15 +347,55 @@ func (o *org) openQueues() {
 			calling(at, 3+int(dice(o.seed, kindQueue, k, 91)%12), 100+k)...)
 	}
 	for _, q := range o.queues {
-		if q.policy != "WEIGHTED" || len(q.agents) == 0 {
-			continue
+		if q.policy == "WEIGHTED" {
+			share(q.agents)
 		}
-		each := 100 / len(q.agents)
-		for i := range q.agents {
-			q.agents[i].weight = fmt.Sprint(each)
-		}
-		q.agents[0].weight = fmt.Sprint(100 - each*(len(q.agents)-1))
 	}
+}
+
+// share gives weights that add up to 100.
+func share(agents []agent) {
+	if len(agents) == 0 {
+		return
+	}
+	each := 100 / len(agents)
+	for i := range agents {
+		agents[i].weight = fmt.Sprint(each)
+	}
+	agents[0].weight = fmt.Sprint(100 - each*(len(agents)-1))
+}
+
+// openTeams makes plain queues of teamSize agents each, who are in no other team.
+func (o *org) openTeams(teams int) {
+	next := len(o.roles)
+	for n := range teams {
+		var agents []agent
+		for ; next < len(o.people) && len(agents) < teamSize; next++ {
+			if o.calling(next) && o.people[next].flags&flagPending == 0 {
+				agents = append(agents, agent{person: next, joined: dice(o.seed, kindQueue, next, 92)%3 > 0, skill: 1})
+			}
+		}
+		o.openQueue(fmt.Sprintf("Team %02d", n+1), berlin, false, true, "CIRCULAR", agents...)
+	}
+}
+
+func (o *org) openHuntGroups() {
+	add := func(name string, at int, policy string, agents []agent, more ...agent) {
+		n := len(o.hunts)
+		h := &huntGroup{n: n, name: name, place: at, extension: fmt.Sprint(980 + at*1000 + n), did: -1, enabled: true, policy: policy, agents: append(more, agents...)}
+		if c := o.locations[at].capacity(); c >= 1000 {
+			h.did = c*94/100 + n
+		}
+		if policy == "WEIGHTED" {
+			share(h.agents)
+		}
+		o.hunts = append(o.hunts, h)
+	}
+	who := func(email string) agent { return o.castAgent(email, false) }
+	add("Reception Berlin", berlin, "REGULAR", o.callingAgents(berlin, 2, 21), who("greta.holm@patchbay.example"), who("lena.braun@patchbay.example"))
+	add("IT Support Berlin", berlin, "WEIGHTED", o.callingAgents(berlin, 1, 22), who("ben.fischer@patchbay.example"), who("greta.holm@patchbay.example"))
+	add("Recepción Madrid", madrid, "CIRCULAR", o.callingAgents(madrid, 2, 23), who("ana.lopez@patchbay.example"))
+	add("Front Desk Chicago", chicago, "SIMULTANEOUS", o.callingAgents(chicago, 2, 24), who("sam.oneill@patchbay.example"))
 }
 
 func (o *org) formGroups() {

@@ -69,7 +69,7 @@ func (o *org) personJSON(i int, callingData, single, status bool) map[string]any
 		if o.calling(i) {
 			licenses = append(licenses, o.licenseID(licenseProfessional))
 		}
-		if slices.ContainsFunc(o.agentOf[i], func(n int) bool { return o.queues[n].assist }) {
+		if p.flags&flagAssist != 0 {
 			licenses = append(licenses, o.licenseID(licenseAssist))
 		}
 		v["licenses"] = licenses

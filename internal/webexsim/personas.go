@@ -32,6 +32,7 @@ type role struct {
 	admin       bool // Full Administrator
 	alternate   bool // has a second number
 	devices     []deviceKind
+	guest       string            // who has a line on the first of them, too
 	settings    map[string]string // setting to JSON that is merged into the initial state
 	access      map[string]string // feature access of their own; nil = the organization's
 	dormant     bool              // the organization's defaults apply in spite of access
@@ -52,7 +53,7 @@ var cast = []role{
 	},
 	{
 		Persona: Persona{"ines.keller@patchbay.example", "Ines Keller", "Berlin. IT administrator (Full Administrator) with a phone of her own."},
-		first:   "Ines", last: "Keller", place: berlin, title: "IT Administrator", extension: 1002, admin: true, devices: []deviceKind{video8875},
+		first:   "Ines", last: "Keller", place: berlin, title: "IT Administrator", extension: 1002, admin: true, devices: []deviceKind{video8875}, guest: "nils.dahl@patchbay.example",
 	},
 	{
 		Persona: Persona{"omar.haddad@patchbay.example", "Omar Haddad", "Administrator without a Calling licence."},

@@ -103,7 +103,10 @@ func (s *Sim) getQueue(c *call) answer {
 		},
 		"queueSettings": map[string]any{
 			"queueSize": 25, "callOfferToneEnabled": true, "resetCallStatisticsEnabled": false,
-			"overflow": map[string]any{"action": "PERFORM_BUSY_TREATMENT", "sendToVoicemail": false, "overflowAfterWaitEnabled": false, "overflowAfterWaitTime": 30, "playOverflowGreetingEnabled": true, "greeting": "DEFAULT", "isTransferNumberSet": false},
+			"overflow": map[string]any{"action": "PERFORM_BUSY_TREATMENT", "sendToVoicemail": false, "overflowAfterWaitEnabled": false, "overflowAfterWaitTime": 30, "playOverflowGreetingEnabled": true, "greeting": "DEFAULT", "audioFiles": []string{}, "isTransferNumberSet": false},
+			// Not typed in the portal's client, so that it cannot but send them back as they are.
+			"welcomeMessage": map[string]any{"enabled": true, "alwaysEnabled": false, "greeting": "DEFAULT"},
+			"waitMessage":    map[string]any{"enabled": false, "waitMode": "POSITION", "handlingTime": 10 + q.n%90, "queuePosition": 100},
 		},
 		"agents": agents, "allowAgentJoinEnabled": q.allowJoin, "allowCallWaitingForAgentsEnabled": false, "phoneNumberForOutgoingCallsEnabled": true, "tollFreeNumber": false,
 		"alternateNumberSettings": map[string]any{"distinctiveRingEnabled": true, "alternateNumbers": []any{}},
@@ -322,8 +325,11 @@ func (s *Sim) putAgentSettings(c *call) answer {
 	return noContent()
 }
 
-// queueLimits are how many agents a routing policy allows (NOTES.md section 7).
-var queueLimits = map[string]int{"SIMULTANEOUS": 50, "WEIGHTED": 100}
+// agentLimits are how many agents a routing policy allows, in queues and hunt
+// groups (NOTES.md section 7).
+var agentLimits = map[string]int{"SIMULTANEOUS": 50, "WEIGHTED": 100}
+
+const otherLimit = 1000
 
 // putQueue changes a queue. agents replaces the whole list: who reads, changes and
 // writes it undoes what happened in between, as with Webex.
@@ -339,28 +345,27 @@ func (s *Sim) putQueue(c *call) answer {
 	if r != nil {
 		return s.refuse(c, r)
 	}
-	allowed := []string{
-		"queueSettings", "enabled", "name", "languageCode", "firstName", "lastName", "timeZone", "phoneNumber", "extension", "alternateNumberSettings", "callPolicies",
-		"callingLineIdPolicy", "callingLineIdPhoneNumber", "allowCallWaitingForAgentsEnabled", "agents", "allowAgentJoinEnabled", "phoneNumberForOutgoingCallsEnabled",
-		"directLineCallerIdName", "dialByName",
+	allowed := shape(
+		"queueSettings object", "enabled bool", "name string", "languageCode string", "firstName string", "lastName string", "timeZone string", "phoneNumber string", "extension string",
+		"alternateNumberSettings object", "callPolicies object", "callingLineIdPolicy string", "callingLineIdPhoneNumber string", "allowCallWaitingForAgentsEnabled bool", "agents list",
+		"allowAgentJoinEnabled bool", "phoneNumberForOutgoingCallsEnabled bool", "directLineCallerIdName object", "dialByName any",
+	)
+	if r := checkTop(body, allowed); r != nil {
+		return s.refuse(c, r)
 	}
-	for key := range body {
-		if !slices.Contains(allowed, key) {
-			return s.refuse(c, invalid(4410, fmt.Sprintf("Unrecognized or read-only field '%s'.", key)))
-		}
+	if body["queueSettings"] == nil && s.variant.QueueSettingsRequired {
+		return s.refuse(c, invalid(4411, "Missing required field 'queueSettings'."))
 	}
-	agents, r := o.readAgents(body["agents"], q)
+	if r := checkQueueSettings(body["queueSettings"]); r != nil {
+		return s.refuse(c, r)
+	}
+	policy := policyOf(body, q.policy)
+	fields := shape("id string", "weight string", "skillLevel int", "joinEnabled bool")
+	agents, r := o.readAgents(body["agents"], policy, fields, q.assist)
 	if r != nil {
 		return s.refuse(c, r)
 	}
-	typed := map[string]string{"enabled": "bool", "allowAgentJoinEnabled": "bool", "name": "string"}
-	for key, typ := range typed {
-		if x, has := body[key]; has {
-			if r := checkShape(map[string]any{key: x}, "", map[string]string{key: typ}, nil); r != nil {
-				return s.refuse(c, r)
-			}
-		}
-	}
+	q.policy = policy
 	if b, has := body["enabled"].(bool); has {
 		q.enabled = b
 	}
@@ -389,36 +394,91 @@ func (s *Sim) putQueue(c *call) answer {
 	return noContent()
 }
 
-// readAgents reads the list of a queue PUT.
-func (o *org) readAgents(v any, q *queue) ([]agent, *refusal) {
-	if v == nil {
-		return nil, nil
+// checkTop refuses fields that are unknown, only for reading, or of a wrong type;
+// it does not look into objects and lists.
+func checkTop(body map[string]any, allowed map[string]string) *refusal {
+	for _, key := range slices.Sorted(maps.Keys(body)) {
+		typ, known := allowed[key]
+		if !known {
+			return invalid(4410, fmt.Sprintf("Unrecognized or read-only field '%s'.", key))
+		}
+		right := true
+		switch body[key].(type) {
+		case map[string]any:
+			right = typ == "object"
+		case []any:
+			right = typ == "list"
+		case bool:
+			right = typ == "bool"
+		case string:
+			right = typ == "string"
+		default:
+			right = false
+		}
+		if !right && typ != "any" {
+			return mistyped(key)
+		}
 	}
-	list, isList := v.([]any)
-	if !isList {
-		return nil, mistyped("agents")
+	return nil
+}
+
+// checkQueueSettings refuses what only a GET has, and what is incomplete.
+func checkQueueSettings(v any) *refusal {
+	settings, _ := v.(map[string]any)
+	if settings == nil {
+		return nil
 	}
-	limit := queueLimits[q.policy]
+	for _, path := range []string{"overflow.isTransferNumberSet", "overflow.audioFiles"} {
+		if at(settings, path) != nil {
+			return invalid(4410, fmt.Sprintf("Unrecognized or read-only field 'queueSettings.%s'.", path))
+		}
+	}
+	for _, path := range []string{"queueSize", "overflow.action", "overflow.greeting"} {
+		if at(settings, path) == nil {
+			return invalid(4411, fmt.Sprintf("Missing required field 'queueSettings.%s'.", path))
+		}
+	}
+	return nil
+}
+
+// policyOf is the routing policy that a PUT leaves behind.
+func policyOf(body map[string]any, now string) string {
+	if policy, has := at(body, "callPolicies.policy").(string); has {
+		return policy
+	}
+	return now
+}
+
+// readAgents reads the list of a PUT to a queue or a hunt group. assist wants the
+// licence of Customer Assist.
+func (o *org) readAgents(v any, policy string, fields map[string]string, assist bool) ([]agent, *refusal) {
+	list, _ := v.([]any)
+	limit := agentLimits[policy]
 	if limit == 0 {
-		limit = 1000
+		limit = otherLimit
 	}
 	if len(list) > limit {
-		return nil, invalid(4421, fmt.Sprintf("A queue with the policy %s has at most %d agents.", q.policy, limit))
+		return nil, invalid(4421, fmt.Sprintf("There are at most %d agents with the policy %s.", limit, policy))
 	}
 	agents := make([]agent, 0, len(list))
+	seen := map[int]bool{}
 	weights := 0
 	for _, x := range list {
 		m, isObject := x.(map[string]any)
 		if !isObject {
 			return nil, mistyped("agents")
 		}
-		if r := checkShape(m, "", shape("id string", "weight string", "skillLevel int", "joinEnabled bool"), []string{"id"}); r != nil {
+		if r := checkShape(m, "", fields, []string{"id"}); r != nil {
 			return nil, r
 		}
 		i, known := o.personByID(m["id"].(string))
-		if !known || !o.calling(i) || slices.ContainsFunc(agents, func(a agent) bool { return a.person == i }) {
+		if !known || !o.calling(i) || seen[i] {
 			return nil, invalid(6005, "An agent is unknown, has no Calling licence or is listed twice.")
 		}
+		if assist && o.people[i].flags&flagAssist == 0 {
+			return nil, invalid(6006, "An agent has no Customer Assist licence.")
+		}
+		seen[i] = true
 		a := agent{person: i, skill: 1}
 		a.weight, _ = m["weight"].(string)
 		a.joined, _ = m["joinEnabled"].(bool)
@@ -429,8 +489,34 @@ func (o *org) readAgents(v any, q *queue) ([]agent, *refusal) {
 		weights += w
 		agents = append(agents, a)
 	}
-	if q.policy == "WEIGHTED" && len(agents) > 0 && weights != 100 {
+	if policy == "WEIGHTED" && len(agents) > 0 && weights != 100 {
 		return nil, invalid(4422, "The weights of the agents must add up to 100.")
 	}
 	return agents, nil
+}
+
+// availableAgents lists who can be an agent. locationId must be there, but "is not a
+// filter" (specification).
+func (s *Sim) availableAgents(c *call) answer {
+	o, q := s.org, c.query
+	if _, known := o.locationByID(q.Get("locationId")); !known {
+		return s.refuse(c, invalid(4003, "Location not found"))
+	}
+	order := o.order(kindQueue, len(o.people))
+	name := strings.ToLower(q.Get("name"))
+	return s.callingPage(c, "agents", len(o.people), func(position int) bool {
+		i := order(position)
+		return o.calling(i) && !o.deleted[i] && strings.Contains(strings.ToLower(o.displayName(i)), name) &&
+			(q.Get("phoneNumber") == "" || strings.Contains(o.e164(i), strings.TrimPrefix(q.Get("phoneNumber"), "+")))
+	}, func(position int) map[string]any {
+		i := order(position)
+		number := map[string]any{"extension": fmt.Sprint(o.people[i].extension)}
+		if n := o.e164(i); n != "" {
+			number["external"] = o.at(i).legacyNumber(n)
+		}
+		return map[string]any{
+			"id": o.agentID(i), "firstName": o.firstName(i), "lastName": o.lastName(i), "displayName": o.displayName(i), "type": "PEOPLE", "email": o.email(i),
+			"hasCxEssentials": o.people[i].flags&flagAssist != 0, "phoneNumbers": []any{number},
+		}
+	})
 }

@@ -18,6 +18,7 @@ import (
 // Options describe a simulated Webex. The zero value is a small company without trouble.
 type Options struct {
 	People int   // 0 = a small company
+	Teams  int   // so many more queues, "Team 01" and so on, of ten agents each who are in no other team; there are people enough for them
 	Seed   int64 // the same seed makes the same organization
 
 	Latency  time.Duration // of every API answer; SetLatency changes it
@@ -64,6 +65,8 @@ type Variant struct {
 	SilentSignInAfterSSO bool `json:"silentSignInAfterSSO"` // /authorize asks only once per browser, as with single sign-on
 	KeepOldRefreshTokens bool `json:"keepOldRefreshTokens"` // with RotateRefreshTokens: old ones work until their end
 	UnauthorizedNotFound bool `json:"unauthorizedNotFound"` // a scope that is missing gives 404, not 403
+
+	QueueSettingsRequired bool `json:"queueSettingsRequired"` // a change of a queue without queueSettings is refused
 }
 
 // Sim is a Webex organization in a box. It is safe for concurrent use.
@@ -91,6 +94,9 @@ type Sim struct {
 func New(o Options) (*Sim, error) {
 	if o.People < 0 || o.People > 1_000_000 {
 		return nil, fmt.Errorf("webexsim: %d people", o.People)
+	}
+	if o.Teams < 0 || o.Teams > 1000 {
+		return nil, fmt.Errorf("webexsim: %d teams", o.Teams)
 	}
 	if o.PageSize == 0 {
 		o.PageSize = 5
@@ -128,7 +134,7 @@ func New(o Options) (*Sim, error) {
 }
 
 func (s *Sim) populate(seed int64, people int) {
-	o := newOrg(seed, people)
+	o := newOrg(seed, people, s.opts.Teams)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.org, s.signIn, s.violations = o, SignIn{}, nil
