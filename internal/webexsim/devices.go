@@ -34,7 +34,15 @@ var deviceModels = []deviceModel{
 
 // devicesOf are the phones of a person: those of the story, or what the die says.
 func (o *org) devicesOf(i int) []deviceKind {
-	if !o.calling(i) || o.deleted[i] {
+	if o.deleted[i] {
+		return nil
+	}
+	return o.devicesFromSeed(i)
+}
+
+// devicesFromSeed leaves aside whether the person was deleted since.
+func (o *org) devicesFromSeed(i int) []deviceKind {
+	if !o.calling(i) {
 		return nil
 	}
 	if o.people[i].role >= 0 {
@@ -48,6 +56,27 @@ func (o *org) devicesOf(i int) []deviceKind {
 	default:
 		return []deviceKind{deviceKind(die / 16 % uint64(len(deviceModels)))}
 	}
+}
+
+// ownedDevice is the slot-th device of the person i.
+type ownedDevice struct {
+	i, slot int
+	kind    deviceKind
+}
+
+// allDevices lists the devices of everybody in the order of the lists, those of
+// deleted people, too. It is made once: a thousand pages of 100,000 people's
+// devices must not look at each person a thousand times.
+func (o *org) allDevices() []ownedDevice {
+	var list []ownedDevice
+	order := o.order(kindDevice, len(o.people))
+	for position := range o.people {
+		i := order(position)
+		for slot, k := range o.devicesFromSeed(i) {
+			list = append(list, ownedDevice{i, slot, k})
+		}
+	}
+	return list
 }
 
 const slots = 16 // per person, for the numbering of devices
@@ -98,22 +127,13 @@ func colons(mac string) string {
 
 func (s *Sim) listDevices(c *call) answer {
 	o, q := s.org, c.query
-	type entry struct {
-		i, slot int
-		kind    deviceKind
-	}
-	var list []entry
-	wanted := func(k deviceKind) bool {
-		m := deviceModels[k]
-		return (q.Get("connectionStatus") == "" || q.Get("connectionStatus") == m.status) && (q.Get("type") == "" || q.Get("type") == m.typ)
-	}
+	var list []ownedDevice
 	add := func(i int) {
 		for slot, k := range o.devicesOf(i) {
-			if wanted(k) {
-				list = append(list, entry{i, slot, k})
-			}
+			list = append(list, ownedDevice{i, slot, k})
 		}
 	}
+	location := -1
 	person := q.Get("personId")
 	switch {
 	case person != "":
@@ -128,7 +148,6 @@ func (s *Sim) listDevices(c *call) answer {
 			add(i)
 		}
 	default:
-		location := -1
 		if id := q.Get("locationId"); id != "" {
 			at, known := o.locationByID(id)
 			if !known {
@@ -136,20 +155,18 @@ func (s *Sim) listDevices(c *call) answer {
 			}
 			location = at
 		}
-		order := o.order(kindDevice, len(o.people))
-		for position := range o.people {
-			if i := order(position); location < 0 || int(o.people[i].place) == location {
-				add(i)
-			}
-		}
+		list = o.devices()
 	}
+	status, typ := q.Get("connectionStatus"), q.Get("type")
 	name, mac := strings.ToLower(q.Get("displayName")), strings.ToUpper(strings.ReplaceAll(q.Get("mac"), ":", ""))
 	return s.callingPage(c, "items", len(list), func(position int) bool {
-		e := list[position]
-		return strings.Contains(strings.ToLower(o.displayName(e.i)), name) && (mac == "" || o.mac(e.i, e.slot) == mac)
+		d := list[position]
+		m := &deviceModels[d.kind]
+		return !o.deleted[d.i] && (location < 0 || int(o.people[d.i].place) == location) && (status == "" || status == m.status) && (typ == "" || typ == m.typ) &&
+			(name == "" || strings.Contains(strings.ToLower(o.displayName(d.i)), name)) && (mac == "" || o.mac(d.i, d.slot) == mac)
 	}, func(position int) map[string]any {
-		e := list[position]
-		return o.deviceJSON(e.i, e.slot, e.kind)
+		d := list[position]
+		return o.deviceJSON(d.i, d.slot, d.kind)
 	})
 }
 
