@@ -21,6 +21,7 @@ type Acting struct {
 	Name       string    `json:"name"`
 	LocationID string    `json:"locationId"`
 	Reason     string    `json:"reason"`
+	Preview    bool      `json:"preview"` // only to see what that person sees
 	Since      time.Time `json:"since"`
 }
 

@@ -69,6 +69,9 @@ func apiCalls() map[string]apiCall {
 		"GetPersonNumbers": {call: func(ctx context.Context, c *Client) (any, error) {
 			return c.GetPersonNumbers(ctx, personID)
 		}, body: `{"distinctiveRingEnabled":true,"phoneNumbers":[{"primary":true,"directNumber":"2143000000","extension":"1","routingPrefix":"8","esn":"81","ringPattern":"NORMAL"}]}`, whole: true},
+		"ListAllDevices": {call: func(ctx context.Context, c *Client) (any, error) {
+			return collect(c.ListAllDevices(ctx, DeviceFilter{Max: 100}))
+		}},
 		"ListDevices": {call: func(ctx context.Context, c *Client) (any, error) { return c.ListDevices(ctx, personID) }},
 		"GetPersonDevices": {call: func(ctx context.Context, c *Client) (any, error) {
 			return c.GetPersonDevices(ctx, personID)

@@ -2,6 +2,7 @@ package webex
 
 import (
 	"context"
+	"iter"
 	"net/http"
 	"net/url"
 )
@@ -35,11 +36,26 @@ func (c *Client) ListDevices(ctx context.Context, personID string) ([]Device, er
 	if personID == "" { // Webex would list everybody's
 		return nil, &Error{Op: "listDevices", Kind: KindNotFound, Err: errNoID}
 	}
+	return collect(c.ListAllDevices(ctx, DeviceFilter{PersonID: personID}))
+}
+
+// DeviceFilter chooses devices; the zero value chooses all.
+type DeviceFilter struct {
+	PersonID string
+	Max      int // devices on a page; 0 leaves it to Webex
+}
+
+// ListAllDevices lists the organization's devices page by page: those of people
+// and those of workspaces. Scope spark-admin:devices_read.
+func (c *Client) ListAllDevices(ctx context.Context, f DeviceFilter) iter.Seq2[Device, error] {
+	q := url.Values{}
+	setString(q, "personId", f.PersonID)
+	setInt(q, "max", f.Max)
 	type page struct {
 		Items []Device `json:"items"`
 	}
-	r := request{op: "listDevices", method: http.MethodGet, path: "/devices", query: url.Values{"personId": {personID}}}
-	return collect(pages(ctx, c, r, func(p *page) []Device { return p.Items }))
+	r := request{op: "listDevices", method: http.MethodGet, path: "/devices", query: q}
+	return pages(ctx, c, r, func(p *page) []Device { return p.Items })
 }
 
 // PersonDevices are the phones on which a person's lines appear.

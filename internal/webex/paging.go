@@ -10,14 +10,17 @@ import (
 	"strings"
 )
 
-// maxPages ends a list that does not end by itself.
-const maxPages = 1000
+// maxPages ends a list that does not end by itself. An organization of 100,000
+// people has 1,000 pages with calling data, and empty ones in between.
+const maxPages = 5000
 
 var errForeignNext = errors.New("the next page is on another host")
 
 // pages walks a list that pages by the Link header (RFC 5988; basics,
-// "Pagination"). An empty page may have a next one. The list ends with the
-// first error.
+// "Pagination"). An empty page may have a next one. Whoever goes on after an
+// error of one page asks for that page again: a list of a thousand pages need
+// not be read anew for one of them. How long to wait before is theirs to say.
+// After any other error the list ends.
 func pages[Page, Item any](ctx context.Context, c *Client, first request, items func(*Page) []Item) iter.Seq2[Item, error] {
 	return func(yield func(Item, error) bool) {
 		var none Item
@@ -28,8 +31,10 @@ func pages[Page, Item any](ctx context.Context, c *Client, first request, items 
 			r.out = &page
 			ans, err := c.do(ctx, &r)
 			if err != nil {
-				yield(none, err)
-				return
+				if !yield(none, err) {
+					return
+				}
+				continue
 			}
 			list := items(&page)
 			if list == nil { // an empty list is a list

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -145,6 +146,34 @@ func TestAListThatIsLeftEarlyAsksNoMore(t *testing.T) {
 	}
 	if asked.Load() != 1 {
 		t.Errorf("%d requests", asked.Load())
+	}
+}
+
+func TestAPageThatFailedIsAskedForAgain(t *testing.T) {
+	t.Parallel()
+	var asked []string
+	c := NewClient(Options{BaseURL: "http://webex.test/v1", Tokens: &tokens{}, Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+		page := r.URL.Query().Get("p")
+		asked = append(asked, page)
+		switch {
+		case page == "":
+			return response(200, http.Header{"Link": {`</v1/people?p=2>; rel="next"`}}, peopleBody("a")), nil
+		case len(asked) == 2:
+			return response(400, nil, "{}"), nil
+		}
+		return response(200, nil, peopleBody("b")), nil
+	})})
+	var ids []string
+	failed := 0
+	for p, err := range c.ListPeople(t.Context(), PeopleFilter{}) {
+		if err != nil {
+			failed++
+			continue
+		}
+		ids = append(ids, p.ID)
+	}
+	if !slices.Equal(asked, []string{"", "2", "2"}) || !slices.Equal(ids, []string{"a", "b"}) || failed != 1 {
+		t.Errorf("asked for the pages %q, got %q and %d errors", asked, ids, failed)
 	}
 }
 

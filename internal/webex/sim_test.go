@@ -109,6 +109,16 @@ func TestEveryMethodAgainstTheSimulator(t *testing.T) {
 	if len(devices) < 2 || len(calling.Devices) < 2 || calling.Devices[0].Model == "" {
 		t.Errorf("%+v %+v", devices, calling)
 	}
+	phones := 0
+	for d, err := range c.ListAllDevices(ctx, DeviceFilter{Max: 3}) {
+		must(err)
+		if SameID(d.PersonID, who) {
+			phones++
+		}
+	}
+	if phones != len(devices) {
+		t.Errorf("%d of her %d devices among all", phones, len(devices))
+	}
 	services, err := c.GetServices(ctx, who)
 	must(err)
 	if len(services) == 0 {

@@ -2,7 +2,9 @@ package webexsim
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -51,6 +53,9 @@ type addedDevice struct {
 
 // generatedDevices are those of the story, or what the die says.
 func (o *org) generatedDevices(i int) []deviceKind {
+	if !o.calling(i) {
+		return nil
+	}
 	if o.people[i].role >= 0 {
 		return o.role(i).devices
 	}
@@ -79,6 +84,27 @@ func (s *Sim) devicesOf(i int) []device {
 	for _, a := range o.added[i] {
 		if !o.removed[i*slots+a.slot] && a.expires.After(s.now()) {
 			list = append(list, a.device)
+		}
+	}
+	return list
+}
+
+// ownedDevice is a device of the person i.
+type ownedDevice struct {
+	i int
+	device
+}
+
+// allDevices lists the devices with which everybody began, in the order of the
+// lists, those of deleted people, too. It is made once: a thousand pages of 100,000
+// people's devices must not look at each person a thousand times.
+func (o *org) allDevices() []ownedDevice {
+	var list []ownedDevice
+	order := o.order(kindDevice, len(o.people))
+	for position := range o.people {
+		i := order(position)
+		for slot, kind := range o.generatedDevices(i) {
+			list = append(list, ownedDevice{i, device{slot: slot, kind: kind}})
 		}
 	}
 	return list
@@ -167,26 +193,13 @@ func colons(mac string) string {
 
 func (s *Sim) listDevices(c *call) answer {
 	o, q := s.org, c.query
-	type entry struct {
-		i int
-		device
-	}
-	var list []entry
-	wanted := func(d device) bool {
-		m := deviceModels[d.kind]
-		status := m.status
-		if d.activating {
-			status = "activating"
-		}
-		return (q.Get("connectionStatus") == "" || q.Get("connectionStatus") == status) && (q.Get("type") == "" || q.Get("type") == m.typ)
-	}
+	var list []ownedDevice
 	add := func(i int) {
 		for _, d := range s.devicesOf(i) {
-			if wanted(d) {
-				list = append(list, entry{i, d})
-			}
+			list = append(list, ownedDevice{i, d})
 		}
 	}
+	location := -1
 	person := q.Get("personId")
 	switch {
 	case person != "":
@@ -201,7 +214,6 @@ func (s *Sim) listDevices(c *call) answer {
 			add(i)
 		}
 	default:
-		location := -1
 		if id := q.Get("locationId"); id != "" {
 			at, known := o.locationByID(id)
 			if !known {
@@ -209,20 +221,29 @@ func (s *Sim) listDevices(c *call) answer {
 			}
 			location = at
 		}
-		order := o.order(kindDevice, len(o.people))
-		for position := range o.people {
-			if i := order(position); location < 0 || int(o.people[i].place) == location {
-				add(i)
+		list = o.devices()
+		for _, i := range slices.Sorted(maps.Keys(o.added)) {
+			for _, a := range o.added[i] {
+				if a.expires.After(s.now()) {
+					list = append(list, ownedDevice{i, a.device})
+				}
 			}
 		}
 	}
+	status, typ := q.Get("connectionStatus"), q.Get("type")
 	name, mac := strings.ToLower(q.Get("displayName")), strings.ToUpper(strings.ReplaceAll(q.Get("mac"), ":", ""))
 	return s.callingPage(c, "items", len(list), func(position int) bool {
-		e := list[position]
-		return strings.Contains(strings.ToLower(o.displayName(e.i)), name) && (mac == "" || !e.activating && o.mac(e.i, e.slot) == mac)
+		d := list[position]
+		m := &deviceModels[d.kind]
+		state := m.status
+		if d.activating {
+			state = "activating"
+		}
+		return !o.deleted[d.i] && !o.removed[d.i*slots+d.slot] && (location < 0 || int(o.people[d.i].place) == location) && (status == "" || status == state) &&
+			(typ == "" || typ == m.typ) && (name == "" || strings.Contains(strings.ToLower(o.displayName(d.i)), name)) &&
+			(mac == "" || !d.activating && o.mac(d.i, d.slot) == mac)
 	}, func(position int) map[string]any {
-		e := list[position]
-		return o.deviceJSON(e.i, e.device)
+		return o.deviceJSON(list[position].i, list[position].device)
 	})
 }
 

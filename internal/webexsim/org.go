@@ -28,7 +28,8 @@ type org struct {
 	hunts     []*huntGroup
 	groups    []group
 
-	index func() *directory // made when somebody searches for the first time
+	index   func() *directory    // made when somebody searches for the first time
+	devices func() []ownedDevice // made when somebody lists all for the first time
 
 	settings  map[settingKey]map[string]any
 	access    map[int]*featureAccess // of people who have, or had, their own
@@ -155,6 +156,7 @@ func newOrg(seed int64, people, teams int) *org {
 	o.openHuntGroups()
 	o.formGroups()
 	o.index = sync.OnceValue(o.makeDirectory)
+	o.devices = sync.OnceValue(o.allDevices)
 	for i, r := range roles {
 		for name, patch := range r.settings {
 			var v map[string]any
