@@ -2,6 +2,7 @@ package templates
 
 import (
 	"context"
+	"slices"
 
 	"github.com/a-h/templ"
 
@@ -207,7 +208,7 @@ func GalleryStates(f Frame) []GalleryState {
 		Primary: Link{"Try again", "/calls"}, Secondary: Link{"Go to Home", "/"},
 	}))
 	page("page-docs", "Page: API", DocsPage(framed("", "The portal's API"), Docs{SpecURL: "/api/openapi.json"}))
-	return all
+	return slices.Concat(all, peopleStates(f), boardStates(f), grantingStates(f), logStates(f), devicesStates(f))
 }
 
 // with changes a copy of a fixture.

@@ -8,7 +8,7 @@ import (
 
 func TestMay(t *testing.T) {
 	t.Parallel()
-	nobody, user, admin := access.Caller{}, access.NewCaller("1", "Greta", false), access.NewCaller("2", "Ines", true)
+	nobody, user, admin := access.Caller{}, access.NewCaller("1", "Greta"), access.NewCaller("2", "Ines").With(access.Holding{Role: access.Administrator, Scope: access.Scope{Organization: true}})
 	tests := map[access.Permission][3]bool{ // nobody, user, administrator
 		access.Anyone:                {true, true, true},
 		access.SignedIn:              {false, true, true},

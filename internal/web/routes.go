@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"patchbay/internal/access"
@@ -65,6 +66,7 @@ func (s *Server) routes() []route {
 		{"GET", "/api/docs", page, anyone, s.showDocs},
 		{"GET", "/api/*", api, anyone, s.notFound},
 	}
+	routes = slices.Concat(routes, s.peopleRoutes(), s.boardRoutes(), s.grantingRoutes(), s.logRoutes(), s.deviceRoutes())
 	for _, p := range s.personal() {
 		own, others := access.ReadOwn, access.ReadPeople
 		if p.method != http.MethodGet {
