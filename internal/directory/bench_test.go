@@ -39,7 +39,7 @@ const manyPeople = 100_000
 
 func BenchmarkSearch(b *testing.B) {
 	people, org := crowd(manyPeople)
-	s := newSnapshot(head{}, [][]Person{people}, org)
+	s := newSnapshot(head{}, [][]named{prepare(people)}, org)
 	deep := s.search(Query{Limit: manyPeople / 2}).Next
 	for name, q := range map[string]Query{
 		"everybody":               {},

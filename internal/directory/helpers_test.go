@@ -40,6 +40,15 @@ func testSealer(t testing.TB) *seal.Sealer {
 	return s
 }
 
+func otherSealer(t testing.TB) *seal.Sealer {
+	t.Helper()
+	s, err := seal.New(bytes.Repeat([]byte("o"), seal.KeySize))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
 func newClient(t testing.TB, addr string) redis.UniversalClient {
 	c := redis.NewClient(&redis.Options{Addr: addr, DialTimeout: time.Second, MaxRetries: -1, ContextTimeoutEnabled: true})
 	t.Cleanup(func() { _ = c.Close() })
