@@ -1,13 +1,17 @@
 // Package seal encrypts what the portal keeps outside its own memory: tokens,
 // sessions, records and cookies. AES-256-GCM; the name of the place where the
-// text is kept is bound into it, so that a sealed text cannot be moved.
+// text is kept is bound into it, so that a sealed text cannot be moved. It also
+// makes codes (HMAC-SHA-256) that prove that the portal wrote what stands there.
 package seal
 
 import (
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/hkdf"
+	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"fmt"
 )
@@ -22,6 +26,12 @@ const keyIDSize = 4
 // ErrOpen means that the text was not sealed with one of our keys for this place.
 var ErrOpen = errors.New("sealed text cannot be opened with the keys at hand")
 
+// What a code that Check does not accept is.
+var (
+	ErrMAC = errors.New("the code does not belong to this text and place")
+	ErrKey = errors.New("the code was made with a key that is not at hand")
+)
+
 // Sealer seals with its first key and opens with any.
 type Sealer struct {
 	keys []key
@@ -30,6 +40,7 @@ type Sealer struct {
 type key struct {
 	id   [keyIDSize]byte
 	aead cipher.AEAD
+	mac  []byte // the key of MAC, derived: one key serves one purpose
 }
 
 // New takes the present key first, then the previous ones.
@@ -50,8 +61,12 @@ func New(keys ...[]byte) (*Sealer, error) {
 		if err != nil {
 			return nil, fmt.Errorf("seal: %w", err)
 		}
+		mac, err := hkdf.Key(sha256.New, k, nil, "patchbay mac", sha256.Size)
+		if err != nil {
+			return nil, fmt.Errorf("seal: %w", err)
+		}
 		sum := sha256.Sum256(append([]byte("patchbay key id "), k...))
-		s.keys = append(s.keys, key{id: [keyIDSize]byte(sum[:]), aead: aead})
+		s.keys = append(s.keys, key{id: [keyIDSize]byte(sum[:]), aead: aead, mac: mac})
 	}
 	return s, nil
 }
@@ -83,4 +98,42 @@ func (s *Sealer) Open(place string, sealed []byte) ([]byte, error) {
 		}
 	}
 	return nil, ErrOpen
+}
+
+// MAC makes a code over data for the place where it is kept. Where one part ends
+// and the next begins counts.
+func (s *Sealer) MAC(place string, data ...[]byte) []byte {
+	k := s.keys[0]
+	return append(k.id[:], k.code(place, data)...)
+}
+
+// Check compares a code with what MAC makes of the same data and place, with any
+// of the keys. The error is ErrKey when the code names none of them, otherwise
+// ErrMAC.
+func (s *Sealer) Check(place string, mac []byte, data ...[]byte) error {
+	if len(mac) != keyIDSize+sha256.Size {
+		return ErrMAC
+	}
+	err := ErrKey
+	for _, k := range s.keys {
+		if string(k.id[:]) != string(mac[:keyIDSize]) {
+			continue
+		}
+		if hmac.Equal(mac[keyIDSize:], k.code(place, data)) {
+			return nil
+		}
+		err = ErrMAC
+	}
+	return err
+}
+
+func (k key) code(place string, data [][]byte) []byte {
+	h := hmac.New(sha256.New, k.mac)
+	var size [8]byte
+	for _, part := range append([][]byte{[]byte(place)}, data...) {
+		binary.BigEndian.PutUint64(size[:], uint64(len(part)))
+		h.Write(size[:])
+		h.Write(part)
+	}
+	return h.Sum(nil)
 }
