@@ -1,19 +1,20 @@
-// Package audit is the append-only record of changes: who changed what of whom,
-// from what to what, and how it ended. A change is recorded before it is tried
-// and completed after, so that a crash in between leaves an entry that says so.
+// Package audit is the append-only log of what was done in the portal and with
+// it: who did what to whom or what, from what to what, and how it ended. A change
+// is logged before it is tried and completed after, so that a crash in between
+// leaves an entry that says so.
+//
+// Entries are sealed, and chained with codes that only the portal's key makes:
+// Verify finds what somebody with write access to Redis changed, moved, added or
+// took out. What he cut off at the end shows only against a head that was kept
+// elsewhere.
 package audit
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -28,57 +29,90 @@ type Outcome string
 const (
 	Pending Outcome = "pending" // begun, the end is not known yet
 	Done    Outcome = "done"
-	Refused Outcome = "refused" // Webex said no
+	Refused Outcome = "refused" // Webex, or the portal itself, said no
 	Failed  Outcome = "failed"  // Webex did not answer, and a reading showed that nothing was changed
 	Unknown Outcome = "unknown" // somebody else changed the same thing meanwhile: nobody can tell
 )
 
 // What can go wrong besides Redis.
 var (
-	ErrNotFound = errors.New("no such record")
+	ErrNotFound = errors.New("no such entry")
 	ErrCursor   = errors.New("not a cursor of this list")
 )
 
-// Person is somebody in a record: the name is kept as it was then.
+// Person is somebody in an entry: the name is kept as it was then. The id must
+// always be written the same way, because entries are found by it.
 type Person struct {
 	ID   string `json:"id"` // Webex's id
 	Name string `json:"name"`
 }
 
-// Entry is one change.
+// Object is the thing concerned that is no person: a queue, a phone, a grant, a
+// session. Details let an undo find it again.
+type Object struct {
+	Kind    string            `json:"kind"`
+	ID      string            `json:"id"`
+	Name    string            `json:"name,omitempty"`
+	Details map[string]string `json:"details,omitempty"`
+}
+
+// Entry is one thing that was done or tried.
 type Entry struct {
-	ID        string          `json:"-"`
+	ID        string          `json:"-"` // grows with time, over all replicas
 	At        time.Time       `json:"at"`
-	Actor     Person          `json:"actor"`
-	Subject   Person          `json:"subject"`
-	Setting   string          `json:"setting"`
-	Before    json.RawMessage `json:"before"` // the values that change, as they were
-	After     json.RawMessage `json:"after"`  // and as they were to become
+	Actor     Person          `json:"actor,omitzero"` // nobody when it is not known who it was
+	Role      string          `json:"role,omitempty"` // as which the actor acted
+	Subject   Person          `json:"subject,omitzero"`
+	Object    Object          `json:"object,omitzero"`
+	Setting   string          `json:"setting"`          // what was done
+	Before    json.RawMessage `json:"before,omitempty"` // the values that change, as they were
+	After     json.RawMessage `json:"after,omitempty"`  // and as they were to become
 	Reason    string          `json:"reason,omitempty"`
 	RequestID string          `json:"requestId,omitempty"`
-	Undoes    string          `json:"undoes,omitempty"` // the record whose before this puts back
+	Address   string          `json:"address,omitempty"` // the network address that the request came from
+	Undoes    string          `json:"undoes,omitempty"`  // the entry whose before this puts back
 
 	Outcome    Outcome `json:"-"`
 	TrackingID string  `json:"-"` // Webex's, when it refused or failed
-	UndoneBy   string  `json:"-"` // the record that put the before back
-	Unreadable bool    `json:"-"` // sealed with a key that is gone: only ID and At are known
+	UndoneBy   string  `json:"-"` // the entry that put the before back
+	Unreadable bool    `json:"-"` // sealed with a key that is gone, or not by us: only ID and At are known
 }
 
 // Result completes an entry.
 type Result struct {
 	Outcome    Outcome `json:"outcome"`
 	TrackingID string  `json:"trackingId,omitempty"`
-	Undoes     string  `json:"-"` // marks that record as undone when Outcome is Done
+	Undoes     string  `json:"-"` // marks that entry as undone when Outcome is Done
 }
 
-// The keys; one hash tag, because entries and indexes are written together.
+// record is what an entry of the log says when it is opened.
+type record struct {
+	Entry
+	Result *Result `json:"result,omitempty"` // of one that was complete at once
+}
+
+// The keys; one hash tag, because entries and indexes are written together. The
+// log says everything; all others follow from it, and only head and anchor are
+// needed to tell whether it is whole.
 const (
-	keyLog    = "patchbay:{audit}:log"    // stream of sealed entries
-	keyEnd    = "patchbay:{audit}:end"    // hash: id to sealed Result
-	keyUndone = "patchbay:{audit}:undone" // hash: id to the id of its undo
-	keyOpen   = "patchbay:{audit}:open"   // sorted set: entries without an end, by time
-	keyBy     = "patchbay:{audit}:of:"    // streams of ids, one for each subject
+	keyLog    = "patchbay:{log}:log"    // stream: sealed entries and their sealed ends, each with its code
+	keyHead   = "patchbay:{log}:head"   // where the chain ends: a mark
+	keyAnchor = "patchbay:{log}:anchor" // where it begins, once something was dropped: a mark
+	keyAll    = "patchbay:{log}:all"    // stream: id to tag, of entries but not of ends
+	keyBy     = "patchbay:{log}:by:"    // streams like it, one for each subject, actor, setting and object
+	keyEnds   = "patchbay:{log}:ends"   // hash: id of an entry to the id of its end
+	keyUndone = "patchbay:{log}:undone" // hash: id to the id of its undo
+	keyOpen   = "patchbay:{log}:outcome:"
 )
+
+// outcomeKeys are sorted sets of tag and id, by rank: what is not done. Each
+// script gets them in this order.
+var outcomeKeys = []string{keyOpen + "pending", keyOpen + "refused", keyOpen + "failed", keyOpen + "unknown"}
+
+// outcomeNumber counts in outcomeKeys from 1; done is 0 and -1 is no outcome.
+func outcomeNumber(o Outcome) int {
+	return slices.Index([]Outcome{Done, Pending, Refused, Failed, Unknown}, o)
+}
 
 // The end of a change is worth waiting for a Redis that restarts, for a while:
 // somebody is waiting for the answer, and Pending finds what was left behind.
@@ -86,6 +120,7 @@ const (
 	finishTries = 5
 	finishPause = 200 * time.Millisecond // doubled after each try
 	finishLimit = 10 * time.Second
+	noteLimit   = 5 * time.Second
 )
 
 // Log is shared by all replicas through Redis.
@@ -93,64 +128,55 @@ type Log struct {
 	redis  redis.UniversalClient
 	sealer *seal.Sealer
 	now    func() time.Time
+	keep   time.Duration
+	end    chan end // holds the end of the chain as last seen; who takes it may append
 }
 
-// New makes a Log; now dates the entries.
-func New(client redis.UniversalClient, sealer *seal.Sealer, now func() time.Time) *Log {
-	return &Log{redis: client, sealer: sealer, now: now}
+// New makes a Log. now dates the entries; what is older than keep is no longer
+// listed, and goes with Trim. A keep of 0 means for ever.
+func New(client redis.UniversalClient, sealer *seal.Sealer, now func() time.Time, keep time.Duration) *Log {
+	l := &Log{redis: client, sealer: sealer, now: now, keep: keep, end: make(chan end, 1)}
+	l.end <- end{}
+	return l
 }
 
-// subjectKey hides whose list it is.
-func subjectKey(personID string) string {
-	sum := sha256.Sum256([]byte("patchbay audit " + personID))
-	return keyBy + base64.RawURLEncoding.EncodeToString(sum[:15])
-}
-
-// beginScript: KEYS log, list of the subject, open; ARGV the sealed record, its
-// time. The client repeats a command whose answer was lost; no two sealed texts
-// are alike, so a record that stands among the subject's newest is this one.
-var beginScript = redis.NewScript(`
-for _, mine in ipairs(redis.call("XREVRANGE", KEYS[2], "+", "-", "COUNT", 4)) do
-  local begun = redis.call("XRANGE", KEYS[1], mine[1], mine[1])[1]
-  if begun and begun[2][2] == ARGV[1] then return mine[1] end
-end
-local id = redis.call("XADD", KEYS[1], "*", "e", ARGV[1])
-redis.call("XADD", KEYS[2], id, "i", "")
-redis.call("ZADD", KEYS[3], ARGV[2], id)
-return id`)
-
-// Begin records a change that is about to be tried, and gives the record's id. At
-// is set. If it fails the change must not be tried.
+// Begin logs a change that is about to be tried, and gives the entry's id. At is
+// set. If it fails the change must not be tried.
 func (l *Log) Begin(ctx context.Context, e Entry) (string, error) {
-	e.At = l.now()
-	text, err := json.Marshal(e)
+	return l.begin(ctx, record{Entry: e})
+}
+
+// Note logs what is complete at once: a sign-in, a refusal, an export. At is set.
+// It goes on when ctx ends, because what happened has happened.
+func (l *Log) Note(ctx context.Context, e Entry, r Result) (string, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), noteLimit)
+	defer cancel()
+	return l.begin(ctx, record{Entry: e, Result: &r})
+}
+
+func (l *Log) begin(ctx context.Context, r record) (string, error) {
+	r.At = l.now()
+	text, err := json.Marshal(r)
 	if err != nil {
-		return "", fmt.Errorf("encode a record: %w", err)
+		return "", fmt.Errorf("encode an entry: %w", err)
 	}
-	id, err := beginScript.Run(ctx, l.redis, []string{keyLog, subjectKey(e.Subject.ID), keyOpen}, l.sealer.Seal(keyLog, text), e.At.UnixMilli()).Text()
+	id, err := l.append(ctx, func(prev mark) step { return l.beginStep(prev, r, text) })
 	if err != nil {
-		return "", fmt.Errorf("append a record: %w", err)
+		return "", fmt.Errorf("append an entry: %w", err)
 	}
 	return id, nil
 }
 
-var finishScript = redis.NewScript(`
-if redis.call("HSETNX", KEYS[1], ARGV[1], ARGV[2]) == 0 then return 0 end
-redis.call("ZREM", KEYS[2], ARGV[1])
-if ARGV[3] ~= "" then redis.call("HSET", KEYS[3], ARGV[3], ARGV[1]) end
-return 1`)
-
-// Finish completes a record. The first completion stands: doing it again changes
-// nothing. It tries for a while and goes on when ctx ends.
+// Finish completes an entry. The first completion stands: doing it again changes
+// nothing, nor does completing an entry that was dropped meanwhile. It tries for
+// a while and goes on when ctx ends.
 func (l *Log) Finish(ctx context.Context, id string, r Result) error {
 	text, err := json.Marshal(r)
 	if err != nil {
-		return fmt.Errorf("encode the end of a record: %w", err)
+		return fmt.Errorf("encode the end of an entry: %w", err)
 	}
-	sealed := l.sealer.Seal(keyEnd+":"+id, text)
-	undoes := r.Undoes
-	if r.Outcome != Done {
-		undoes = ""
+	if _, ok := parseID(id); !ok {
+		return nil
 	}
 	// What happened at Webex has happened, whether or not the browser still waits.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishLimit)
@@ -159,20 +185,16 @@ func (l *Log) Finish(ctx context.Context, id string, r Result) error {
 		if try > 0 {
 			time.Sleep(finishPause << (try - 1))
 		}
-		if err = finishScript.Run(ctx, l.redis, []string{keyEnd, keyOpen, keyUndone}, id, sealed, undoes).Err(); err == nil {
+		if _, err = l.append(ctx, func(prev mark) step { return l.finishStep(prev, id, r, text) }); err == nil {
 			return nil
 		}
 	}
-	return fmt.Errorf("complete a record: %w", err)
+	return fmt.Errorf("complete an entry: %w", err)
 }
 
-// idPattern is an id of a Redis stream: milliseconds and a number, both below
-// 2^64.
-var idPattern = regexp.MustCompile(`^[0-9]{1,19}-[0-9]{1,19}$`)
-
-// Get reads one record; ErrNotFound when there is none.
+// Get reads one entry; ErrNotFound when there is none.
 func (l *Log) Get(ctx context.Context, id string) (Entry, error) {
-	if !idPattern.MatchString(id) {
+	if _, ok := parseID(id); !ok {
 		return Entry{}, ErrNotFound
 	}
 	entries, err := l.read(ctx, []string{id})
@@ -185,93 +207,98 @@ func (l *Log) Get(ctx context.Context, id string) (Entry, error) {
 	return entries[0], nil
 }
 
-// History lists the changes of a subject, newest first: at most limit, from
-// cursor on, which is "" or the next of the page before. next is "" at the end.
-// ErrCursor is returned for a cursor that is none.
-func (l *Log) History(ctx context.Context, subjectID, cursor string, limit int) (entries []Entry, next string, err error) {
-	from := "+"
-	if cursor != "" {
-		if !idPattern.MatchString(cursor) {
-			return nil, "", ErrCursor
-		}
-		from = "(" + cursor
-	}
-	messages, err := l.redis.XRevRangeN(ctx, subjectKey(subjectID), from, "-", int64(limit)+1).Result()
-	if err != nil {
-		return nil, "", fmt.Errorf("list records: %w", err)
-	}
-	if len(messages) > limit {
-		messages = messages[:limit]
-		next = messages[limit-1].ID
-	}
-	ids := make([]string, 0, len(messages))
-	for _, m := range messages {
-		ids = append(ids, m.ID)
-	}
-	entries, err = l.read(ctx, ids)
-	return entries, next, err
-}
-
-// Pending lists records that were begun longer ago than olderThan and never
+// Pending lists entries that were begun longer ago than olderThan and never
 // completed, oldest first. Unreadable ones are left to a replica that has their
 // key.
 func (l *Log) Pending(ctx context.Context, olderThan time.Duration, limit int) ([]Entry, error) {
-	ids, err := l.redis.ZRangeByScore(ctx, keyOpen, &redis.ZRangeBy{
-		Min: "-inf", Max: fmt.Sprint(l.now().Add(-olderThan).UnixMilli()), Count: int64(limit),
+	members, err := l.redis.ZRangeByScore(ctx, outcomeKeys[0], &redis.ZRangeBy{
+		Min: "-inf", Max: rank(entryID{ms: l.now().Add(-olderThan).UnixMilli(), n: idsPerMs - 1}), Count: int64(limit),
 	}).Result()
 	if err != nil {
-		return nil, fmt.Errorf("list unfinished records: %w", err)
+		return nil, fmt.Errorf("list unfinished entries: %w", err)
+	}
+	var ids []string
+	for _, m := range members {
+		if len(m) > tagSize {
+			ids = append(ids, m[tagSize:])
+		}
 	}
 	entries, err := l.read(ctx, ids)
-	return slices.DeleteFunc(entries, func(e Entry) bool { return e.Unreadable }), err
+	return slices.DeleteFunc(entries, func(e Entry) bool { return e.Unreadable || e.Outcome != Pending }), err
 }
 
-// read fetches records with their ends in one round trip. An id without a record
+// readScript: KEYS log, ends, undone; ARGV ids. Gives for each entry that is
+// there its id, kind, sealed text, the id of its end, the sealed end, and the id
+// of its undo.
+var readScript = redis.NewScript(`
+local found = {}
+for _, id in ipairs(ARGV) do
+  local begun = redis.call("XRANGE", KEYS[1], id, id)[1]
+  if begun and begun[2][1] ~= "c" then
+    local at = redis.call("HGET", KEYS[2], id) or ""
+    local ended = at ~= "" and redis.call("XRANGE", KEYS[1], at, at)[1]
+    found[#found + 1] = {id, begun[2][1], begun[2][2], at, ended and ended[2][2] or "", redis.call("HGET", KEYS[3], id) or ""}
+  end
+end
+return found`)
+
+// read fetches entries with their ends in one round trip. An id without an entry
 // is left out.
 func (l *Log) read(ctx context.Context, ids []string) ([]Entry, error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	var ends, undone *redis.SliceCmd
-	bodies := make([]*redis.XMessageSliceCmd, len(ids))
-	_, err := l.redis.Pipelined(ctx, func(p redis.Pipeliner) error {
-		for i, id := range ids {
-			bodies[i] = p.XRange(ctx, keyLog, id, id)
-		}
-		ends, undone = p.HMGet(ctx, keyEnd, ids...), p.HMGet(ctx, keyUndone, ids...)
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read records: %w", err)
+	args := make([]any, 0, len(ids))
+	for _, id := range ids {
+		args = append(args, id)
 	}
-	entries := make([]Entry, 0, len(ids))
-	for i, id := range ids {
-		if len(bodies[i].Val()) == 0 {
-			continue
+	rows, err := readScript.Run(ctx, l.redis, []string{keyLog, keyEnds, keyUndone}, args...).Slice()
+	if err != nil {
+		return nil, fmt.Errorf("read entries: %w", err)
+	}
+	entries := make([]Entry, 0, len(rows))
+	for _, row := range rows {
+		if r := texts(row); len(r) == 6 {
+			e := l.entry(r[0], kind(r[1]), r[2], r[3], r[4])
+			e.UndoneBy = r[5]
+			entries = append(entries, e)
 		}
-		e := l.entry(id, bodies[i].Val()[0].Values["e"], ends.Val()[i])
-		e.UndoneBy, _ = undone.Val()[i].(string)
-		entries = append(entries, e)
 	}
 	return entries, nil
 }
 
-// entry opens a record and its end. One that cannot be opened is a record still:
+// entry opens an entry and its end. One that cannot be opened is an entry still:
 // it is listed, without what it says.
-func (l *Log) entry(id string, body, end any) Entry {
-	var e Entry
-	result := Result{Outcome: Pending}
-	if !l.open(keyLog, body, &e) || end != nil && !l.open(keyEnd+":"+id, end, &result) {
-		ms, _, _ := strings.Cut(id, "-")
-		at, _ := strconv.ParseInt(ms, 10, 64)
-		return Entry{ID: id, At: time.UnixMilli(at), Outcome: Unknown, Unreadable: true}
+func (l *Log) entry(id string, k kind, sealed, endID, end string) Entry {
+	var r record
+	ok := l.open(place(k, id, ""), sealed, &r)
+	if ok && r.Result == nil {
+		r.Result = &Result{Outcome: Pending}
+		if endID != "" {
+			ok = l.open(place(ended, endID, id), end, r.Result)
+		}
 	}
-	e.ID, e.Outcome, e.TrackingID = id, result.Outcome, result.TrackingID
+	if !ok {
+		at, _ := parseID(id)
+		return Entry{ID: id, At: time.UnixMilli(at.ms), Outcome: Unknown, Unreadable: true}
+	}
+	e := r.Entry
+	e.ID, e.Outcome, e.TrackingID = id, r.Result.Outcome, r.Result.TrackingID
 	return e
 }
 
-func (l *Log) open(place string, sealed, into any) bool {
-	s, _ := sealed.(string)
-	text, err := l.sealer.Open(place, []byte(s))
+func (l *Log) open(place, sealed string, into any) bool {
+	text, err := l.sealer.Open(place, []byte(sealed))
 	return err == nil && json.Unmarshal(text, into) == nil
+}
+
+// texts are the strings of a row that a script gave.
+func texts(row any) []string {
+	values, _ := row.([]any)
+	list := make([]string, 0, len(values))
+	for _, v := range values {
+		s, _ := v.(string)
+		list = append(list, s)
+	}
+	return list
 }

@@ -95,7 +95,7 @@ func New(o Options) (*Portal, error) {
 		BaseURL: c.WebexAPIURL.String(), Tokens: tokens, Budget: webex.NewBudget(o.Redis, c.RateLimit, o.Log), Log: o.Log, Metrics: metrics, Now: now,
 	})
 	settings := selfservice.New(selfservice.Deps{
-		Webex: client, Cache: cache.New(o.Redis, sealer, now), Audit: audit.New(o.Redis, sealer, now), Redis: o.Redis, Now: now, Log: o.Log,
+		Webex: client, Cache: cache.New(o.Redis, sealer, now), Audit: audit.New(o.Redis, sealer, now, 0), Redis: o.Redis, Now: now, Log: o.Log,
 	})
 	secure := c.URL.Scheme == "https"
 	flow := signin.New(signin.Deps{

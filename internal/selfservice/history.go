@@ -38,7 +38,7 @@ func (s *Service) History(ctx context.Context, c access.Caller, subject Subject,
 	if err := may(c, subject, access.ReadOwn); err != nil {
 		return nil, "", err
 	}
-	entries, next, err := s.Audit.History(ctx, subject.ID, cursor, limit)
+	entries, next, err := s.Audit.Search(ctx, audit.Filter{Subject: subject.ID}, cursor, limit)
 	switch {
 	case errors.Is(err, audit.ErrCursor):
 		return nil, "", problem.New(problem.Malformed, "history.cursor")
