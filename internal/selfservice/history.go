@@ -39,7 +39,7 @@ func (s *Service) History(ctx context.Context, c access.Caller, subject Subject,
 	if err := reaches(c, subject); err != nil {
 		return nil, "", err
 	}
-	entries, next, err := s.search(ctx, audit.Filter{Subject: canonical(subject.ID)}, cursor, limit)
+	entries, next, err := s.search(ctx, audit.Filter{Subject: subject.ID}, cursor, limit)
 	if err != nil {
 		return nil, "", err
 	}
@@ -81,7 +81,6 @@ func (s *Service) SearchLog(ctx context.Context, c access.Caller, f audit.Filter
 	if err := mayReadLog(c); err != nil {
 		return nil, "", err
 	}
-	f.Actor, f.Subject = canonical(f.Actor), canonical(f.Subject)
 	entries, next, err := s.search(ctx, f, cursor, limit)
 	for _, e := range entries {
 		if subject, ok := s.inLogScope(c, e); ok {
@@ -96,7 +95,6 @@ func (s *Service) EachOfLog(ctx context.Context, c access.Caller, f audit.Filter
 	if err := mayReadLog(c); err != nil {
 		return err
 	}
-	f.Actor, f.Subject = canonical(f.Actor), canonical(f.Subject)
 	return s.Audit.Each(ctx, f, func(e audit.Entry) error {
 		if subject, ok := s.inLogScope(c, e); ok {
 			return yield(s.recordOf(c, subject, e))
