@@ -16,9 +16,14 @@ import (
 // undoFor is how long a change can be undone (ux.md, section 2).
 const undoFor = 30 * 24 * time.Hour
 
-// pendingAfter is when a record that was begun and never completed counts as
-// left behind by a replica that died.
-const pendingAfter = 2 * writeTimeout
+const (
+	// lookAfter is when a record that was begun and never completed is looked into: the
+	// replica that began it may have died.
+	lookAfter = lockLease + 5*time.Second
+	// pendingAfter is when it counts as left behind, and what it wanted as not done:
+	// Webex may carry out late what it did not answer.
+	pendingAfter = 2 * writeTimeout
+)
 
 // giveUpAfter is when nobody will find out any more what became of a change: a
 // record that can never be settled must not stand in the way of later ones.
@@ -329,12 +334,15 @@ func (s *Service) undoer(ctx context.Context, c access.Caller, subject Subject, 
 // never recorded: Webex did not answer, or a replica died. It runs in the
 // background on every replica; completing a record twice does no harm.
 func (s *Service) SettlePending(ctx context.Context) error {
-	entries, err := s.Audit.Pending(ctx, pendingAfter, 20)
+	entries, err := s.Audit.Pending(ctx, lookAfter, 20)
 	if err != nil {
 		return err
 	}
 	for _, e := range entries {
 		outcome, err := s.outcomeOf(ctx, e)
+		if outcome != audit.Done && s.Now().Sub(e.At) < pendingAfter {
+			continue
+		}
 		if err != nil && s.Now().Sub(e.At) < giveUpAfter {
 			s.Log.WarnContext(ctx, "an unfinished change cannot be settled yet", "record", e.ID, "setting", e.Setting, "error", err)
 			continue
