@@ -231,8 +231,9 @@ func (s *Service) PersonOf(id string) audit.Person {
 // Undo puts the before of a recorded change back, if the present values are still
 // its after; otherwise it returns problem.Changed, and Undone holds the state and
 // what the undo would have set: with IfMatch naming that state it is done all the
-// same. What the caller may not know of is problem.NotFound.
-func (s *Service) Undo(ctx context.Context, c access.Caller, recordID string, opts WriteOptions) (Undone, error) {
+// same. self is the caller as a subject. What the caller may not know of is
+// problem.NotFound.
+func (s *Service) Undo(ctx context.Context, c access.Caller, self Subject, recordID string, opts WriteOptions) (Undone, error) {
 	e, err := s.Audit.Get(ctx, recordID)
 	switch {
 	case errors.Is(err, audit.ErrNotFound):
@@ -253,7 +254,7 @@ func (s *Service) Undo(ctx context.Context, c access.Caller, recordID string, op
 		undone.RecordID, err = s.undoAccess(ctx, c, e, opts)
 		return undone, err
 	}
-	subject, err := s.subjectOf(ctx, c, e)
+	subject, err := s.subjectOf(ctx, c, self, e)
 	if err != nil {
 		return Undone{}, err
 	}
@@ -298,9 +299,9 @@ func (s *Service) undoAccess(ctx context.Context, c access.Caller, e audit.Entry
 }
 
 // subjectOf finds whom a record concerns, if the caller may undo anything there.
-func (s *Service) subjectOf(ctx context.Context, c access.Caller, e audit.Entry) (Subject, error) {
-	if c.Is(e.Subject.ID) {
-		return s.self(ctx, c), nil
+func (s *Service) subjectOf(ctx context.Context, c access.Caller, self Subject, e audit.Entry) (Subject, error) {
+	if c.Is(e.Subject.ID) && c.Is(self.ID) {
+		return self, nil
 	}
 	known := s.knownSubject(e.Subject)
 	if e.Setting == AgentsName || e.Setting == queuesName {
