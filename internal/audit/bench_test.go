@@ -166,6 +166,55 @@ func BenchmarkSearch(b *testing.B) {
 	})
 }
 
+// The limit of what a page looks at is too high for the tests that know only what is
+// exported.
+func TestAPageLooksAtSoMuchAndNoMore(t *testing.T) {
+	t.Parallel()
+	_, server := redistest.Start(t, "--appendfsync", "no")
+	client := redis.NewClient(&redis.Options{Addr: server.Addr()})
+	t.Cleanup(func() { _ = client.Close() })
+	sealer, err := seal.New(seal.NewKey())
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	l := New(client, sealer, func() time.Time { return now }, 0)
+	id, err := l.Begin(t.Context(), Entry{Actor: Person{ID: "both"}, Setting: "both"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Two long lists that have one entry in common, the oldest.
+	byActor, actorTag := index("", "both", "", "")
+	bySetting, settingTag := index("", "", "both", "")
+	const many = examineAtMost + 10
+	_, err = client.Pipelined(t.Context(), func(p redis.Pipeliner) error {
+		for n := range int64(2 * many) {
+			key, tag := byActor[0], actorTag
+			if n%2 == 0 {
+				key, tag = bySetting[0], settingTag
+			}
+			p.XAdd(t.Context(), &redis.XAddArgs{Stream: key, ID: entryID{ms: now.UnixMilli() + 1 + n}.String(), Values: []string{"t", tag}})
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := Filter{Actor: "both", Setting: "both"}
+	entries, next, err := l.Search(t.Context(), f, "", 10)
+	if err != nil || len(entries) != 0 || next == "" {
+		t.Fatalf("%+v, %q, %v", entries, next, err)
+	}
+	entries, next, err = l.Search(t.Context(), f, next, 10)
+	if err != nil || len(entries) != 1 || entries[0].ID != id || next != "" {
+		t.Errorf("%+v, %q, %v", entries, next, err)
+	}
+	n := 0
+	if err := l.Each(t.Context(), f, func(Entry) error { n++; return nil }); err != nil || n != 1 {
+		t.Errorf("each: %d, %v", n, err)
+	}
+}
+
 func benchMemory(b *testing.B, client *redis.Client) int {
 	b.Helper()
 	info, err := client.InfoMap(b.Context(), "memory").Result()
