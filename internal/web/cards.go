@@ -62,7 +62,7 @@ type shown struct {
 var homeOf = map[string]string{
 	"rightNow": "home", "numbers": "home", "quick": "home", "queues": "queues", "phones": "phones", "history": "history", "health": "health",
 	"lendings": "home",
-	"always": onCalls, "busy": onCalls, "noAnswer": onCalls, "unreachable": onCalls, "doNotDisturb": onCalls, "callWaiting": onCalls, "intercept": onCalls,
+	"always":   onCalls, "busy": onCalls, "noAnswer": onCalls, "unreachable": onCalls, "doNotDisturb": onCalls, "callWaiting": onCalls, "intercept": onCalls,
 }
 
 // cardBase is what every card has.
