@@ -11,7 +11,6 @@ import (
 	"patchbay/internal/audit"
 	"patchbay/internal/i18n"
 	"patchbay/internal/problem"
-	"patchbay/internal/selfservice"
 	"patchbay/internal/session"
 	"patchbay/internal/signin"
 	"patchbay/internal/webex"
@@ -106,7 +105,7 @@ func (s *Server) showStart(w http.ResponseWriter, r *http.Request) error {
 func (s *Server) renderStart(w http.ResponseWriter, r *http.Request, status int, next, reason, fault string) error {
 	v := visitorFrom(r.Context())
 	own := v // what surrounds the page is not yet theirs
-	own.subject, own.base = selfservice.Subject{ID: v.PersonID, Name: v.Name, LocationID: v.identity.LocationID}, ""
+	own.subject, own.base = ownSubject(v), ""
 	f := s.frame(r.WithContext(context.WithValue(r.Context(), visitorKey{}, own)), "people", tr(r, "acting.start.title", "Name", v.subject.Name))
 	f.HasError = fault != ""
 	return render(w, r, status, templates.StartActingPage(f, templates.StartActing{

@@ -54,7 +54,8 @@ func (s *Server) lendings(r *http.Request) (lent, borrowed []access.Grant, err e
 	return lent, borrowed, err
 }
 
-// lending finds one of the visitor's lendings, on either side.
+// lending finds one of the visitor's lendings, on either side. That of others is
+// like one that never was.
 func (s *Server) lending(r *http.Request, id string) (access.Grant, error) {
 	lent, borrowed, err := s.lendings(r)
 	if err != nil {
@@ -65,7 +66,7 @@ func (s *Server) lending(r *http.Request, id string) (access.Grant, error) {
 			return g, nil
 		}
 	}
-	return access.Grant{}, access.Denied("grant.notFound")
+	return access.Grant{}, problem.New(problem.NotFound, "grant.notFound")
 }
 
 // lender is whose forwarding and queues a lending is about.
