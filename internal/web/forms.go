@@ -90,7 +90,7 @@ func readForm(r *http.Request, setting *selfservice.Setting) (sent, error) {
 // pageParam is the page that a card stands on.
 func pageParam(r *http.Request) string {
 	switch page := r.URL.Query().Get("page"); page {
-	case "home", "calls", "queues", "phones", "history", "health":
+	case "home", "calls", "queues", "phones", "history", "health", "lend":
 		return page
 	}
 	return ""
