@@ -52,6 +52,12 @@ func (d *Directory) InGroup(groupID, personID string) bool {
 	return m != nil && personID != "" && m.counts(d.now()) && m.has(keyOf(personID))
 }
 
+// KnowsMembers reports whether it is known who is in a group, and so who is not.
+func (d *Directory) KnowsMembers(groupID string) bool {
+	m := (*d.members.Load())[groupKey(groupID)]
+	return m != nil && m.counts(d.now())
+}
+
 // GroupsOf gives the groups that somebody is in, of those whose members are read,
 // by the ids under which they were wanted. As with InGroup, a group of which too
 // little is known has no members.
