@@ -63,6 +63,36 @@ func (s *Service) Create(ctx context.Context, c Caller, wish Grant) (Made, error
 	})
 }
 
+// Try is Create stopped before anything is stored: the grant as it would be, or why
+// there will be none.
+func (s *Service) Try(c Caller, wish Grant) (Grant, error) {
+	if err := checkReason(wish.Reason); err != nil {
+		return wish, err
+	}
+	g, err := s.complete(wish)
+	if err != nil {
+		return g, err
+	}
+	return g, s.mayCreate(c, g)
+}
+
+// Givable says where the caller could grant a role for some time: everywhere, or in
+// these locations.
+func (s *Service) Givable(c Caller, r Role) (everywhere bool, locations []string) {
+	now := s.Now().Add(time.Second)
+	if mayGive(c, r, Scope{Organization: true}, now) {
+		return true, nil
+	}
+	for _, h := range c.Holdings {
+		for _, id := range h.Scope.Locations {
+			if mayGive(c, r, Scope{Locations: []string{id}}, now) && !contains(locations, id) {
+				locations = append(locations, id)
+			}
+		}
+	}
+	return false, locations
+}
+
 // Lend lets a colleague look after the caller's own forwarding and queues until then.
 func (s *Service) Lend(ctx context.Context, c Caller, to string, until time.Time, reason string) (Made, error) {
 	return s.changeGrant(ctx, c, rand.Text()[:16], Options{Reason: reason}, func(c Caller, _ *Grant) (*Grant, error) {
@@ -510,20 +540,28 @@ type PolicyOptions struct {
 	Options
 }
 
+// TryPolicy is SetPolicy stopped before anything is stored: why it would be refused.
+func (s *Service) TryPolicy(c Caller, wish *Policy) error {
+	if !c.MayEverywhere(ChangePolicy) {
+		return problem.New(problem.Forbidden, "web.forbidden")
+	}
+	if wish == nil {
+		return problem.New(problem.Malformed, "web.malformed")
+	}
+	if faults := wish.check(s.Settings); len(faults) > 0 {
+		return &problem.Error{Code: problem.Invalid, Public: i18n.NewText("setting.invalid"), Fields: faults}
+	}
+	return nil
+}
+
 // SetPolicy replaces the policy. Errors: problem.Invalid with fields,
 // problem.Changed, problem.Forbidden; the policy is then the one that is there.
 func (s *Service) SetPolicy(ctx context.Context, c Caller, wish *Policy, opts PolicyOptions) (now *Policy, recordID string, err error) {
-	if !c.MayEverywhere(ChangePolicy) {
-		return nil, "", problem.New(problem.Forbidden, "web.forbidden")
+	if err := s.TryPolicy(c, wish); err != nil {
+		return nil, "", err
 	}
 	if err := checkReason(opts.Reason); err != nil {
 		return nil, "", err
-	}
-	if wish == nil {
-		return nil, "", problem.New(problem.Malformed, "web.malformed")
-	}
-	if faults := wish.check(s.Settings); len(faults) > 0 {
-		return nil, "", &problem.Error{Code: problem.Invalid, Public: i18n.NewText("setting.invalid"), Fields: faults}
 	}
 	wish = wish.normal()
 	err = s.alone(ctx, func(ctx context.Context, st *state) error {
