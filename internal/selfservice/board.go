@@ -78,10 +78,12 @@ func queueOf(o audit.Object) Queue {
 	}
 }
 
+var queuesKey = cache.Key{Owner: "organization", Name: "queues"}
+
 // allQueues lists every queue and hunt group of the organization, by name. It is
 // read once for all.
 func (s *Service) allQueues(ctx context.Context) ([]Queue, error) {
-	r, err := cache.Get(ctx, s.Cache, cache.Key{Owner: "organization", Name: "queues"}, cache.Options{MaxAge: listAge, Fleet: true}, func(ctx context.Context) ([]Queue, error) {
+	r, err := cache.Get(ctx, s.Cache, queuesKey, cache.Options{MaxAge: listAge, Fleet: true}, func(ctx context.Context) ([]Queue, error) {
 		var lists [3][]Queue
 		g, gctx := errgroup.WithContext(ctx)
 		for i, assist := range []bool{false, true} {
@@ -127,6 +129,15 @@ func (s *Service) QueuesInReach(ctx context.Context, c access.Caller) ([]Queue, 
 	all, err := s.allQueues(ctx)
 	return slices.DeleteFunc(slices.Clone(all), func(q Queue) bool { return !mayQueue(c, access.ReadQueues, q) }), err
 }
+
+// KnownQueuesInReach is QueuesInReach as last read, without asking Webex.
+func (s *Service) KnownQueuesInReach(ctx context.Context, c access.Caller) ([]Queue, bool) {
+	r, ok := cache.Peek[[]Queue](ctx, s.Cache, queuesKey)
+	return slices.DeleteFunc(r.Value, func(q Queue) bool { return !mayQueue(c, access.ReadQueues, q) }), ok
+}
+
+// MayStaff reports whether the caller may add agents to the queue, and remove them.
+func (s *Service) MayStaff(c access.Caller, q Queue) bool { return mayQueue(c, access.StaffQueues, q) }
 
 func mayQueue(c access.Caller, p access.Permission, q Queue) bool {
 	_, ok := c.MayOn(p, q.target())
@@ -365,6 +376,7 @@ func (s *Service) knownAway(ctx context.Context, people []string) map[string]awa
 // Switched is what became of one agent.
 type Switched struct {
 	AgentID string
+	Name    string // "" of who is no agent of the queue
 	Written Written
 	Err     error
 }
@@ -399,7 +411,7 @@ func (s *Service) SwitchAgents(ctx context.Context, c access.Caller, queueID str
 	for i, id := range agentIDs {
 		list[i] = Switched{AgentID: id}
 		g.Go(func() error {
-			list[i].Written, list[i].Err = s.switchAgent(ctx, by, q, r.Value, id, joined, opts)
+			list[i].Name, list[i].Written, list[i].Err = s.switchAgent(ctx, by, q, r.Value, id, joined, opts)
 			return nil
 		})
 	}
@@ -416,27 +428,27 @@ func switcher(c access.Caller, q Queue) (actor, error) {
 	return actor{Caller: c, role: role, overQueue: true}, nil
 }
 
-func (s *Service) switchAgent(ctx context.Context, by actor, q Queue, f facts, agentID string, joined bool, opts WriteOptions) (Written, error) {
+func (s *Service) switchAgent(ctx context.Context, by actor, q Queue, f facts, agentID string, joined bool, opts WriteOptions) (name string, w Written, err error) {
 	i := f.position(agentID)
 	if i < 0 {
 		// Who was added a moment ago is not in a reading that is minutes old.
 		r, err := s.readFacts(ctx, q, 0)
 		if err != nil {
-			return Written{}, webex.Problem(err)
+			return "", Written{}, webex.Problem(err)
 		}
 		if f, i = r.Value, r.Value.position(agentID); i < 0 {
-			return Written{}, access.Denied("board.notAgent")
+			return "", Written{}, access.Denied("board.notAgent")
 		}
 	}
-	subject := s.knownSubject(audit.Person{ID: f.Agents[i].ID, Name: f.Agents[i].Name})
+	name = f.Agents[i].Name
+	subject := s.knownSubject(audit.Person{ID: f.Agents[i].ID, Name: name})
 	wish := Document{}
 	wish.Set(q.ID+".joined", joined)
-	w, err := s.write(ctx, by, subject, s.queues[queueKind(q.CustomerAssist)], wish, opts)
-	if err != nil {
-		return w, notAnAgent(err)
+	if w, err = s.write(ctx, by, subject, s.queues[queueKind(q.CustomerAssist)], wish, opts); err != nil {
+		return name, w, notAnAgent(err)
 	}
 	s.noteJoined(ctx, subject, w.Changes)
-	return w, nil
+	return name, w, nil
 }
 
 // switcherOf is the role as which the caller may undo the joining or leaving of
@@ -513,9 +525,9 @@ func (s *Service) coverSetting(q Queue) *Setting {
 	}
 }
 
-// SetMinimum says how many agents of a queue or hunt group should be reachable; 0
-// takes the minimum away.
-func (s *Service) SetMinimum(ctx context.Context, c access.Caller, queueID string, n int, opts WriteOptions) (Written, error) {
+// SetMinimum says how many agents of a queue or hunt group should be reachable: the
+// field minimum of the wish; 0 takes the minimum away.
+func (s *Service) SetMinimum(ctx context.Context, c access.Caller, queueID string, wish Document, opts WriteOptions) (Written, error) {
 	q, err := s.Queue(ctx, c, queueID)
 	if err != nil {
 		return Written{}, err
@@ -524,7 +536,7 @@ func (s *Service) SetMinimum(ctx context.Context, c access.Caller, queueID strin
 	if err != nil {
 		return Written{}, err
 	}
-	return s.write(ctx, by, Subject{}, s.coverSetting(q), Document{"minimum": json.Number(strconv.Itoa(n))}, opts)
+	return s.write(ctx, by, Subject{}, s.coverSetting(q), wish, opts)
 }
 
 // The queues that boards show are kept in mind for watchedFor, so that what boards
@@ -567,6 +579,10 @@ func (s *Service) RefreshBoards(ctx context.Context) error {
 		return fmt.Errorf("list the watched queues: %w", err)
 	}
 	var errs []error
+	if len(all) > 0 {
+		_, err := s.allQueues(ctx) // so that who opens a board does not wait for the list
+		errs = append(errs, err)
+	}
 	for field, sealed := range all {
 		var w watched
 		plain, err := s.Sealer.Open(keyWatched, []byte(sealed))

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -394,16 +395,20 @@ func TestStaffingOfHuntGroups(t *testing.T) {
 	}
 }
 
+func minimum(n int) selfservice.Document {
+	return selfservice.Document{"minimum": json.Number(strconv.Itoa(n))}
+}
+
 func TestMinimumCover(t *testing.T) {
 	t.Parallel()
 	w := start(t, webexsim.Options{})
 	queue := w.queue("Service Berlin")
 	lead := w.caller(ben, access.Lead, access.Scope{Queues: []string{queue.ID}})
-	set, err := w.Settings.SetMinimum(t.Context(), lead, queue.ID, 4, selfservice.WriteOptions{Reason: "holidays"})
+	set, err := w.Settings.SetMinimum(t.Context(), lead, queue.ID, minimum(4), selfservice.WriteOptions{Reason: "holidays"})
 	if err != nil || set.RecordID == "" {
 		t.Fatal(err)
 	}
-	if again, err := w.Settings.SetMinimum(t.Context(), lead, queue.ID, 4, none); err != nil || again.RecordID != "" {
+	if again, err := w.Settings.SetMinimum(t.Context(), lead, queue.ID, minimum(4), none); err != nil || again.RecordID != "" {
 		t.Errorf("the same again: %q, %v", again.RecordID, err)
 	}
 	board, err := w.Settings.Board(t.Context(), lead, queue.ID, 0)
@@ -414,14 +419,14 @@ func TestMinimumCover(t *testing.T) {
 		t.Errorf("without Greta %d of %d can take calls", got.Reachable(), board.Reachable())
 	}
 	for _, n := range []int{-1, 1001} {
-		if _, err := w.Settings.SetMinimum(t.Context(), lead, queue.ID, n, none); code(err) != problem.Invalid {
+		if _, err := w.Settings.SetMinimum(t.Context(), lead, queue.ID, minimum(n), none); code(err) != problem.Invalid {
 			t.Errorf("%d was taken: %v", n, err)
 		}
 	}
-	if _, err := w.Settings.SetMinimum(t.Context(), lead, w.queue("Sales Hotline").ID, 1, none); code(err) != problem.NotFound {
+	if _, err := w.Settings.SetMinimum(t.Context(), lead, w.queue("Sales Hotline").ID, minimum(1), none); code(err) != problem.NotFound {
 		t.Errorf("of another queue: %v", err)
 	}
-	if _, err := w.Settings.SetMinimum(t.Context(), w.caller(lena, access.Auditor, access.Scope{Organization: true}), queue.ID, 1, none); code(err) != problem.Forbidden {
+	if _, err := w.Settings.SetMinimum(t.Context(), w.caller(lena, access.Auditor, access.Scope{Organization: true}), queue.ID, minimum(1), none); code(err) != problem.Forbidden {
 		t.Errorf("by an auditor: %v", err)
 	}
 	if _, err := w.Settings.Undo(t.Context(), lead, set.RecordID, none); err != nil {
