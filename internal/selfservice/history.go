@@ -189,8 +189,9 @@ func (s *Service) mayUndo(c access.Caller, subject Subject, r Record) bool {
 	case r.Entry.Setting == access.GrantsName || r.Entry.Setting == access.PolicyName:
 		return s.Access.MayUndo(c, r.Entry)
 	case r.Entry.Setting == AgentsName:
-		_, ok := c.MayOn(access.StaffQueues, queueOf(r.Object).target())
-		return ok
+		return mayQueue(c, access.StaffQueues, queueOf(r.Object))
+	case r.Entry.Setting == CoverName:
+		return mayQueue(c, access.SwitchAgents, queueOf(r.Object))
 	}
 	if ok, _ := changes(c, subject, r.Entry.Setting); ok {
 		return true
@@ -205,6 +206,8 @@ func (s *Service) settingOf(e audit.Entry) *Setting {
 		return s.queueSettingOf(e)
 	case AgentsName:
 		return s.staffing(queueOf(e.Object))
+	case CoverName:
+		return s.coverSetting(queueOf(e.Object))
 	}
 	return find(s.catalogue, e.Setting)
 }
@@ -304,7 +307,7 @@ func (s *Service) subjectOf(ctx context.Context, c access.Caller, self Subject, 
 		return self, nil
 	}
 	known := s.knownSubject(e.Subject)
-	if e.Setting == AgentsName || e.Setting == queuesName {
+	if e.Setting == AgentsName || e.Setting == CoverName || e.Setting == queuesName {
 		// The lead of a queue need not reach its agents otherwise.
 		if r := (Record{Entry: e, Setting: s.settingOf(e)}); s.mayUndo(c, known, r) || s.mayUndoSwitch(c, r) {
 			return known, nil
@@ -322,10 +325,12 @@ func (s *Service) undoer(ctx context.Context, c access.Caller, subject Subject, 
 	switch r.Entry.Setting {
 	case AgentsName:
 		return staffer(c, queueOf(r.Object))
+	case CoverName:
+		return switcher(c, queueOf(r.Object))
 	case queuesName:
-		if ok, _ := changes(c, subject, queuesName); !ok {
-			role, _ := s.switcherOf(c, r)
-			return actor{Caller: c, role: role, overQueue: true}, nil
+		// Whoever looks after the queue need not ask whether agents may join by themselves.
+		if role, ok := s.switcherOf(c, r); ok {
+			return actor{Caller: c, role: role, self: c.Is(subject.ID), overQueue: true}, nil
 		}
 	}
 	return s.mayWrite(ctx, c, subject, r.Setting)

@@ -264,18 +264,9 @@ func (s *Server) apiPutQueue(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	joined, ok := wish["joined"].(bool)
-	if !ok || len(wish) != 1 {
-		p := problem.New(problem.Invalid, "setting.invalid")
-		for name := range wish {
-			if name != "joined" {
-				p.Fields = append(p.Fields, problem.Field{Name: name, Detail: text("check.unknown")})
-			}
-		}
-		if !ok {
-			p.Fields = append(p.Fields, problem.Field{Name: "joined", Detail: text("check.bool")})
-		}
-		return p
+	joined, err := joinedField(wish)
+	if err != nil {
+		return err
 	}
 	v := visitorFrom(r.Context())
 	id := param(r, "queue")
