@@ -31,8 +31,6 @@ const (
 	// of how many changes.
 	newsFor  = 7 * 24 * time.Hour
 	mostNews = 3
-	// localTime is how browsers send a date and time.
-	localTime = "2006-01-02T15:04"
 	// otherTime is the choice of a date and time of one's own.
 	otherTime = "other"
 )
