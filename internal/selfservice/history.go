@@ -71,6 +71,8 @@ func (s *Service) mayKnow(c access.Caller, subject Subject, e audit.Entry) bool 
 		return ok
 	case AgentsName:
 		return sees(c, subject, queuesName) == nil
+	case DevicesName:
+		return sees(c, subject, PhonesPart) == nil
 	}
 	return e.Unreadable || sees(c, subject, e.Setting) == nil
 }
@@ -170,7 +172,7 @@ func (s *Service) recordOf(c access.Caller, subject Subject, e audit.Entry) Reco
 	case s.Now().Sub(e.At) > undoFor:
 		r.WhyNot = i18n.NewText("history.whyNot.tooOld")
 	case !undoable:
-		r.WhyNot = i18n.NewText("history.whyNot.unknown")
+		r.WhyNot = whyNoUndo(e)
 	case !s.mayUndo(c, subject, r):
 		r.WhyNot = i18n.NewText("history.whyNot.notYours")
 	default:
@@ -188,6 +190,9 @@ func (s *Service) mayUndo(c access.Caller, subject Subject, r Record) bool {
 	case r.Entry.Setting == AgentsName:
 		_, ok := c.MayOn(access.StaffQueues, queueOf(r.Object).target())
 		return ok
+	case r.Entry.Setting == DevicesName:
+		may, _ := ManagesPhones(c, subject)
+		return may
 	}
 	if ok, _ := changes(c, subject, r.Entry.Setting); ok {
 		return true
@@ -202,6 +207,8 @@ func (s *Service) settingOf(e audit.Entry) *Setting {
 		return s.queueSettingOf(e)
 	case AgentsName:
 		return s.staffing(queueOf(e.Object))
+	case DevicesName:
+		return s.lineLabels(e.Object)
 	}
 	return find(s.catalogue, e.Setting)
 }
@@ -318,6 +325,9 @@ func (s *Service) undoer(ctx context.Context, c access.Caller, subject Subject, 
 	switch r.Entry.Setting {
 	case AgentsName:
 		return staffer(c, queueOf(r.Object))
+	case DevicesName:
+		_, by, err := s.managed(ctx, c, subject, r.Object.ID) // it may be somebody else's by now
+		return by, err
 	case queuesName:
 		if ok, _ := changes(c, subject, queuesName); !ok {
 			role, _ := s.switcherOf(c, r)
@@ -354,6 +364,9 @@ func (s *Service) SettlePending(ctx context.Context) error {
 func (s *Service) outcomeOf(ctx context.Context, e audit.Entry) (audit.Outcome, error) {
 	if e.Setting == access.GrantsName || e.Setting == access.PolicyName {
 		return s.Access.Settle(ctx, e)
+	}
+	if isDeed(e) {
+		return s.deedOutcome(ctx, e)
 	}
 	setting := s.settingOf(e)
 	if setting == nil {

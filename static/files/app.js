@@ -464,6 +464,13 @@ document.addEventListener('click', async (event) => {
   setTimeout(() => { label.textContent = before }, 2000)
 })
 
+// ---- What is shown once ----
+
+// A page that the browser keeps for Back must not show it again.
+window.addEventListener('pagehide', () => {
+  document.querySelectorAll('[data-once]').forEach((e) => e.remove())
+})
+
 // ---- Start ----
 
 let arrived = false
