@@ -59,7 +59,7 @@ func (d Device) HasLines() bool {
 }
 
 // Removable reports whether Webex's device management has the phone.
-func (d Device) Removable() bool { return !webex.SameID(d.ID, d.CallingDeviceID) }
+func (d Device) Removable() bool { return d.ID != d.CallingDeviceID }
 
 func (d Device) object() audit.Object {
 	return audit.Object{Kind: objectDevice, ID: d.ID, Name: d.Title(), Details: map[string]string{callingDetail: d.CallingDeviceID}}
