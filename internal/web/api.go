@@ -401,7 +401,7 @@ func (s *Server) apiUndo(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	v := visitorFrom(r.Context())
-	undone, err := s.Settings.Undo(r.Context(), v.Caller, param(r, "record"), opts)
+	undone, err := s.Settings.Undo(r.Context(), v.Caller, ownSubject(v), param(r, "record"), opts)
 	written := undone.Written
 	if err != nil || undone.Entry.Setting != "queues" {
 		if err == nil && written.Reading.Setting == nil { // a grant, or the policy

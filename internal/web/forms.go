@@ -345,7 +345,7 @@ func (s *Server) undo(w http.ResponseWriter, r *http.Request) error {
 	record := param(r, "record")
 	opts := formOptions(r)
 	opts.IfMatch = f.etag // of the state over which the undo is wanted all the same
-	undone, err := s.Settings.Undo(r.Context(), who.Caller, record, opts)
+	undone, err := s.Settings.Undo(r.Context(), who.Caller, ownSubject(who), record, opts)
 	written := undone.Written
 	v := shown{page: f.page, age: afterChange}
 	if f.card == "history" {

@@ -282,6 +282,63 @@ func (o *org) huntGroupInfo(h *huntGroup) HuntGroupInfo {
 	return v
 }
 
+// GroupInfo is what tests ask about a group of people.
+type GroupInfo struct {
+	ID      string   `json:"id"`
+	Name    string   `json:"name"`
+	Members []string `json:"members"` // e-mail addresses; without those of groups within
+}
+
+// Group finds a group by its name or id.
+func (s *Sim) Group(name string) (GroupInfo, bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	o := s.org
+	g := o.group(name)
+	if g == nil {
+		return GroupInfo{}, false
+	}
+	v := GroupInfo{ID: o.groupID(g.n), Name: g.name, Members: []string{}}
+	for i := range o.people {
+		if !o.deleted[i] && (g.everybody || slices.Contains(g.members, i)) {
+			v.Members = append(v.Members, o.email(i))
+		}
+	}
+	return v, true
+}
+
+func (o *org) group(name string) *group {
+	if n, known := o.groupByID(name); known {
+		return &o.groups[n]
+	}
+	for n := range o.groups {
+		if o.groups[n].name == name {
+			return &o.groups[n]
+		}
+	}
+	return nil
+}
+
+// SetGroupMember puts somebody into a group (name or id), or takes them out, as an
+// administrator does in Control Hub.
+func (s *Sim) SetGroupMember(group, who string, member bool) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	g := s.org.group(group)
+	i, known := s.org.find(who)
+	switch {
+	case g == nil || g.everybody:
+		return fmt.Errorf("webexsim: %q is no group whose members can be changed", group)
+	case !known:
+		return fmt.Errorf("webexsim: nobody is called %q", who)
+	case member && !slices.Contains(g.members, i):
+		g.members = append(g.members, i)
+	case !member:
+		g.members = slices.DeleteFunc(g.members, func(m int) bool { return m == i })
+	}
+	return nil
+}
+
 // QueueJoined says whether a person is an agent of the queue (name or id), and joined.
 func (s *Sim) QueueJoined(queue, who string) (joined, agent bool) {
 	s.mu.RLock()
