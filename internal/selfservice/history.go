@@ -76,6 +76,8 @@ func (s *Service) mayKnow(c access.Caller, subject Subject, e audit.Entry) bool 
 		return ok
 	case AgentsName:
 		return sees(c, subject, queuesName) == nil
+	case DevicesName:
+		return sees(c, subject, PhonesPart) == nil
 	}
 	return e.Unreadable || sees(c, subject, e.Setting) == nil
 }
@@ -173,7 +175,7 @@ func (s *Service) recordOf(c access.Caller, subject Subject, e audit.Entry) Reco
 	case s.Now().Sub(e.At) > undoFor:
 		r.WhyNot = i18n.NewText("history.whyNot.tooOld")
 	case !undoable:
-		r.WhyNot = i18n.NewText("history.whyNot.unknown")
+		r.WhyNot = whyNoUndo(e)
 	case !s.mayUndo(c, subject, r):
 		r.WhyNot = i18n.NewText("history.whyNot.notYours")
 	default:
@@ -192,6 +194,9 @@ func (s *Service) mayUndo(c access.Caller, subject Subject, r Record) bool {
 		return mayQueue(c, access.StaffQueues, queueOf(r.Object))
 	case r.Entry.Setting == CoverName:
 		return mayQueue(c, access.SwitchAgents, queueOf(r.Object))
+	case r.Entry.Setting == DevicesName:
+		may, _ := ManagesPhones(c, subject)
+		return may
 	}
 	if ok, _ := changes(c, subject, r.Entry.Setting); ok {
 		return true
@@ -208,6 +213,8 @@ func (s *Service) settingOf(e audit.Entry) *Setting {
 		return s.staffing(queueOf(e.Object))
 	case CoverName:
 		return s.coverSetting(queueOf(e.Object))
+	case DevicesName:
+		return s.lineLabels(e.Object)
 	}
 	return find(s.catalogue, e.Setting)
 }
@@ -327,6 +334,9 @@ func (s *Service) undoer(ctx context.Context, c access.Caller, subject Subject, 
 		return staffer(c, queueOf(r.Object))
 	case CoverName:
 		return switcher(c, queueOf(r.Object))
+	case DevicesName:
+		_, by, err := s.managed(ctx, c, subject, r.Object.ID) // it may be somebody else's by now
+		return by, err
 	case queuesName:
 		// Whoever looks after the queue need not ask whether agents may join by themselves.
 		if role, ok := s.switcherOf(c, r); ok {
@@ -366,6 +376,9 @@ func (s *Service) SettlePending(ctx context.Context) error {
 func (s *Service) outcomeOf(ctx context.Context, e audit.Entry) (audit.Outcome, error) {
 	if e.Setting == access.GrantsName || e.Setting == access.PolicyName {
 		return s.Access.Settle(ctx, e)
+	}
+	if isDeed(e) {
+		return s.deedOutcome(ctx, e)
 	}
 	setting := s.settingOf(e)
 	if setting == nil {

@@ -47,8 +47,8 @@ func writeJSON(w http.ResponseWriter, v any) error {
 	return nil
 }
 
-// readDocument reads a JSON object from the body of a request.
-func readDocument(r *http.Request) (selfservice.Document, error) {
+// readJSON reads the body of a request, which must say that it is JSON.
+func readJSON(r *http.Request) ([]byte, error) {
 	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || media != "application/json" {
 		return nil, problem.New(problem.UnsupportedType, "web.wantJSON")
@@ -56,6 +56,15 @@ func readDocument(r *http.Request) (selfservice.Document, error) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		return nil, bodyProblem(err)
+	}
+	return body, nil
+}
+
+// readDocument reads a JSON object from the body of a request.
+func readDocument(r *http.Request) (selfservice.Document, error) {
+	body, err := readJSON(r)
+	if err != nil {
+		return nil, err
 	}
 	doc, err := selfservice.ParseDocument(body)
 	if err != nil {

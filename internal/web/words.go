@@ -66,6 +66,9 @@ func sentence(r *http.Request, rec selfservice.Record) string {
 }
 
 func sentenceText(rec selfservice.Record) i18n.Text {
+	if rec.Entry.Setting == selfservice.DevicesName {
+		return deviceSentence(rec)
+	}
 	if rec.Setting == nil || len(rec.Changes) == 0 {
 		return i18n.NewText("history.sentence.other")
 	}
