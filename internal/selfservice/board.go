@@ -77,10 +77,12 @@ func queueOf(o audit.Object) Queue {
 	}
 }
 
+var queuesKey = cache.Key{Owner: "organization", Name: "queues"}
+
 // allQueues lists every queue and hunt group of the organization, by name. It is
 // read once for all.
 func (s *Service) allQueues(ctx context.Context) ([]Queue, error) {
-	r, err := cache.Get(ctx, s.Cache, cache.Key{Owner: "organization", Name: "queues"}, cache.Options{MaxAge: listAge, Fleet: true}, func(ctx context.Context) ([]Queue, error) {
+	r, err := cache.Get(ctx, s.Cache, queuesKey, cache.Options{MaxAge: listAge, Fleet: true}, func(ctx context.Context) ([]Queue, error) {
 		var lists [3][]Queue
 		g, gctx := errgroup.WithContext(ctx)
 		for i, assist := range []bool{false, true} {
