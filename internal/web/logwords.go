@@ -378,11 +378,14 @@ func whoWords(r *http.Request, rec selfservice.Record) string {
 	return tr(r, "log.who.role", "Name", name, "Role", roleWords(r, access.Role(rec.Role)))
 }
 
+// namesSubject are the kinds of records whose sentence names whom they concern.
+var namesSubject = []string{actingName, selfservice.AgentsName, access.GrantsName}
+
 // whoAndFor says besides for whom.
 func whoAndFor(r *http.Request, rec selfservice.Record) string {
 	who := whoWords(r, rec)
 	switch {
-	case rec.Subject.ID == "" || webex.SameID(rec.Subject.ID, rec.Actor.ID):
+	case rec.Subject.ID == "" || webex.SameID(rec.Subject.ID, rec.Actor.ID), slices.Contains(namesSubject, rec.Entry.Setting):
 		return who
 	case visitorFrom(r.Context()).Is(rec.Subject.ID):
 		return tr(r, "log.who.forYou", "Who", who)
