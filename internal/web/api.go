@@ -404,6 +404,13 @@ func (s *Server) apiUndo(w http.ResponseWriter, r *http.Request) error {
 	v := visitorFrom(r.Context())
 	undone, err := s.Settings.Undo(r.Context(), v.Caller, ownSubject(v), param(r, "record"), opts)
 	written := undone.Written
+	if isProblem(err, problem.Changed) && undone.State.JSON != nil { // a grant, or the policy
+		w.Header().Set("ETag", undone.State.ETag)
+		both := &conflict{cause: problemOf(err)}
+		both.present, _ = selfservice.ParseDocument(undone.State.JSON)
+		both.wanted, _ = selfservice.ParseDocument(undone.Entry.Before)
+		return both
+	}
 	if err != nil || undone.Entry.Setting != "queues" {
 		if err == nil && written.Reading.Setting == nil { // a grant, or the policy
 			w.Header().Set("Audit-Id", written.RecordID)

@@ -697,17 +697,10 @@ func (s *Server) historyCard(r *http.Request, v shown) templates.History {
 	}
 	region := s.Settings.KnownRegion(r.Context(), who.subject)
 	for i, rec := range records {
-		e := templates.Entry{
-			ID: "change-" + strconv.Itoa(i), Sentence: sentence(r, rec), Who: s.actorWords(r, rec), When: s.clock(r, rec.At), Reason: rec.Reason,
-			Outcome: outcomeTag(r, rec.Outcome),
-		}
-		if rec.Setting != nil && rec.Setting.Group != "queues" {
-			e.Changes = differencesOf(r, rec.Setting, besides(rec.Changes), region)
-		}
+		e := s.entryOf(r, rec, "change-"+strconv.Itoa(i), region)
+		e.ByOther = rec.Actor.ID != "" && !webex.SameID(rec.Actor.ID, rec.Subject.ID)
 		if rec.Undoable {
 			e.Undo = undoAction(r, rec.ID, "history", "history")
-		} else {
-			e.WhyNot = say(r, rec.WhyNot)
 		}
 		if v.row == rec.ID {
 			e.Note, h.Note = v.note, templates.Note{}
@@ -722,13 +715,6 @@ func (s *Server) historyCard(r *http.Request, v shown) templates.History {
 
 // historyPage is how many changes one page shows.
 const historyPage = 20
-
-func (s *Server) actorWords(r *http.Request, rec selfservice.Record) string {
-	if webex.SameID(rec.Actor.ID, visitorFrom(r.Context()).PersonID) {
-		return tr(r, "history.you")
-	}
-	return rec.Actor.Name
-}
 
 // undoAction undoes a record and answers with a card.
 func undoAction(r *http.Request, record, card, page string) templates.Action {
