@@ -442,7 +442,7 @@ func TestUndo(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, _, err = s.UndoGrant(ctx, bossCaller(), entry(made.RecordID), "", "")
-	wantKey(t, "undo of what has moved since", err, "grant.changed")
+	wantKey(t, "undo of what has moved since", err, "grant.moved")
 	if _, _, err := s.UndoGrant(ctx, bossCaller(), entry(extended.RecordID), "", ""); err != nil {
 		t.Error(err)
 	}
@@ -695,7 +695,7 @@ func TestALateWriterIsTold(t *testing.T) {
 		}}, IsAdmin: func(string) bool { return false }, HasAdmins: true, Now: w.now, Log: slog.New(slog.DiscardHandler),
 	})
 	made, err := slow.Create(ctx, bossCaller(), access.Grant{To: to(ana), Role: access.Helpdesk, Scope: in(berlin)})
-	wantKey(t, "a write over another one", err, "grant.changed")
+	wantKey(t, "a write over another one", err, "grant.moved")
 	if e, err := w.log.Get(ctx, made.RecordID); err != nil || e.Outcome != audit.Failed {
 		t.Errorf("the record says %+v, %v", e, err)
 	}
