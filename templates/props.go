@@ -45,6 +45,8 @@ type URLs struct {
 	SignOut     string // POST
 	Preferences string // POST theme, lang and next: for browsers without JavaScript
 	Sessions    string // the page of one's sessions
+	People      string // GET with ?query= finds people; "" for who may not
+	Lend        string // the page on which one lends one's forwarding and queues; "" without any
 	Session     string // answers 200 while somebody is signed in, 401 otherwise
 }
 
@@ -441,6 +443,8 @@ type HomeCards struct {
 	Quick    *Quick
 	Queues   *Queues
 	Phones   *Phones
+	News     *News     // nil: the pages of somebody else
+	Lendings *Lendings // nil: the pages of somebody else
 }
 
 // CallsCards are the cards of Calls. A nil card is not licensed and not shown.

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"patchbay/internal/i18n"
@@ -148,7 +150,7 @@ func (p *Policy) check(settings []string) []problem.Field {
 			faults = append(faults, problem.Field{Name: "reasonRequired", Detail: i18n.NewText("policy.role", "Role", string(r))})
 		}
 	}
-	if utf8.RuneCountInString(p.Contact) > maxContact || !utf8.ValidString(p.Contact) {
+	if utf8.RuneCountInString(p.Contact) > maxContact || !utf8.ValidString(p.Contact) || strings.ContainsFunc(p.Contact, unicode.IsControl) {
 		faults = append(faults, problem.Field{Name: "contact", Detail: i18n.NewText("policy.contact", "Max", maxContact)})
 	}
 	return faults

@@ -310,8 +310,10 @@ func TestMembersCountOnlyWhenTheyAreKnown(t *testing.T) {
 		w.clock.advance(membersEvery)
 		eventually(t, "back in the group", func() bool { return d.InGroup(sales, w.uuid(greta)) })
 		wanted.Store(&[]string{})
-		w.clock.advance(MembersMaxAge)
-		eventually(t, "groups that nobody wants are forgotten", func() bool { return len(*d.members.Load()) == 0 })
+		eventually(t, "groups that nobody wants are forgotten", func() bool {
+			w.clock.advance(time.Minute) // a reading may have been under way
+			return len(*d.members.Load()) == 0
+		})
 	})
 }
 

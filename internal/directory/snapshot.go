@@ -123,12 +123,16 @@ func newSnapshot(h head, chunks [][]named, org organization) *snapshot {
 	s.byKey = make([]keyAt, len(all))
 	s.byEmail = make([]int32, len(all))
 	text := make([]byte, 0, 100*len(all))
-	departments := map[string]string{}
+	places, departments := map[string]int{}, map[string]string{}
 	for i, n := range all {
 		p := *n.person
-		location := -1
-		if at, known := s.locationAt[idKey(p.LocationID)]; known {
-			location, p.LocationID = at, s.locations[at].ID // one text for all
+		location, known := places[p.LocationID]
+		if !known {
+			location = s.locationOf(p.LocationID)
+			places[p.LocationID] = location
+		}
+		if location >= 0 {
+			p.LocationID = s.locations[location].ID // one text for all
 		}
 		if d, known := departments[p.Department]; known {
 			p.Department = d
@@ -147,6 +151,14 @@ func newSnapshot(h head, chunks [][]named, org organization) *snapshot {
 		return cmp.Or(strings.Compare(all[a].address, all[b].address), cmp.Compare(a, b))
 	})
 	return s
+}
+
+// locationOf finds a location by its id, -1 when there is none.
+func (s *snapshot) locationOf(id string) int {
+	if at, known := s.locationAt[idKey(id)]; known {
+		return at
+	}
+	return -1
 }
 
 func (s *snapshot) addPlaces(org organization) {

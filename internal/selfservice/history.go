@@ -16,9 +16,14 @@ import (
 // undoFor is how long a change can be undone (ux.md, section 2).
 const undoFor = 30 * 24 * time.Hour
 
-// pendingAfter is when a record that was begun and never completed counts as
-// left behind by a replica that died.
-const pendingAfter = 2 * writeTimeout
+const (
+	// lookAfter is when a record that was begun and never completed is looked into: the
+	// replica that began it may have died.
+	lookAfter = lockLease + 5*time.Second
+	// pendingAfter is when it counts as left behind, and what it wanted as not done:
+	// Webex may carry out late what it did not answer.
+	pendingAfter = 2 * writeTimeout
+)
 
 // giveUpAfter is when nobody will find out any more what became of a change: a
 // record that can never be settled must not stand in the way of later ones.
@@ -229,8 +234,9 @@ func (s *Service) PersonOf(id string) audit.Person {
 // Undo puts the before of a recorded change back, if the present values are still
 // its after; otherwise it returns problem.Changed, and Undone holds the state and
 // what the undo would have set: with IfMatch naming that state it is done all the
-// same. What the caller may not know of is problem.NotFound.
-func (s *Service) Undo(ctx context.Context, c access.Caller, recordID string, opts WriteOptions) (Undone, error) {
+// same. self is the caller as a subject. What the caller may not know of is
+// problem.NotFound.
+func (s *Service) Undo(ctx context.Context, c access.Caller, self Subject, recordID string, opts WriteOptions) (Undone, error) {
 	e, err := s.Audit.Get(ctx, recordID)
 	switch {
 	case errors.Is(err, audit.ErrNotFound):
@@ -251,7 +257,7 @@ func (s *Service) Undo(ctx context.Context, c access.Caller, recordID string, op
 		undone.RecordID, err = s.undoAccess(ctx, c, e, opts)
 		return undone, err
 	}
-	subject, err := s.subjectOf(ctx, c, e)
+	subject, err := s.subjectOf(ctx, c, self, e)
 	if err != nil {
 		return Undone{}, err
 	}
@@ -296,9 +302,9 @@ func (s *Service) undoAccess(ctx context.Context, c access.Caller, e audit.Entry
 }
 
 // subjectOf finds whom a record concerns, if the caller may undo anything there.
-func (s *Service) subjectOf(ctx context.Context, c access.Caller, e audit.Entry) (Subject, error) {
-	if c.Is(e.Subject.ID) {
-		return s.self(ctx, c), nil
+func (s *Service) subjectOf(ctx context.Context, c access.Caller, self Subject, e audit.Entry) (Subject, error) {
+	if c.Is(e.Subject.ID) && c.Is(self.ID) {
+		return self, nil
 	}
 	known := s.knownSubject(e.Subject)
 	if e.Setting == AgentsName || e.Setting == CoverName || e.Setting == queuesName {
@@ -334,12 +340,15 @@ func (s *Service) undoer(ctx context.Context, c access.Caller, subject Subject, 
 // never recorded: Webex did not answer, or a replica died. It runs in the
 // background on every replica; completing a record twice does no harm.
 func (s *Service) SettlePending(ctx context.Context) error {
-	entries, err := s.Audit.Pending(ctx, pendingAfter, 20)
+	entries, err := s.Audit.Pending(ctx, lookAfter, 20)
 	if err != nil {
 		return err
 	}
 	for _, e := range entries {
 		outcome, err := s.outcomeOf(ctx, e)
+		if outcome != audit.Done && s.Now().Sub(e.At) < pendingAfter {
+			continue
+		}
 		if err != nil && s.Now().Sub(e.At) < giveUpAfter {
 			s.Log.WarnContext(ctx, "an unfinished change cannot be settled yet", "record", e.ID, "setting", e.Setting, "error", err)
 			continue

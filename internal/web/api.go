@@ -85,12 +85,16 @@ func writeOptions(r *http.Request) (selfservice.WriteOptions, error) {
 	return selfservice.WriteOptions{IfMatch: r.Header.Get("If-Match"), Reason: reason}, nil
 }
 
+type profileJSON struct {
+	ID          string        `json:"id"`
+	DisplayName string        `json:"displayName"`
+	Email       string        `json:"email"`
+	Location    *locationJSON `json:"location"`
+	Numbers     []numberJSON  `json:"numbers"`
+}
+
 type meJSON struct {
-	ID          string              `json:"id"`
-	DisplayName string              `json:"displayName"`
-	Email       string              `json:"email"`
-	Location    *locationJSON       `json:"location"`
-	Numbers     []numberJSON        `json:"numbers"`
+	profileJSON
 	Roles       []access.Role       `json:"roles"`
 	Permissions []access.Permission `json:"permissions"`
 }
@@ -113,14 +117,20 @@ func (s *Server) apiMe(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	me := meJSON{ID: p.ID, DisplayName: p.DisplayName, Email: v.identity.Email, Numbers: []numberJSON{}, Roles: v.Roles(), Permissions: v.Permissions()}
+	me := meJSON{profileJSON: profileOf(p), Roles: v.Roles(), Permissions: v.Permissions()}
+	me.Email = v.identity.Email
+	return writeJSON(w, me)
+}
+
+func profileOf(p selfservice.Profile) profileJSON {
+	one := profileJSON{ID: p.ID, DisplayName: p.DisplayName, Email: p.Email, Numbers: []numberJSON{}}
 	if p.LocationID != "" {
-		me.Location = &locationJSON{ID: p.LocationID, Name: p.LocationName}
+		one.Location = &locationJSON{ID: p.LocationID, Name: p.LocationName}
 	}
 	for _, n := range p.Numbers {
-		me.Numbers = append(me.Numbers, numberJSON(n))
+		one.Numbers = append(one.Numbers, numberJSON(n))
 	}
-	return writeJSON(w, me)
+	return one
 }
 
 type settingJSON struct {
@@ -383,7 +393,7 @@ func (s *Server) apiUndo(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	v := visitorFrom(r.Context())
-	undone, err := s.Settings.Undo(r.Context(), v.Caller, param(r, "record"), opts)
+	undone, err := s.Settings.Undo(r.Context(), v.Caller, ownSubject(v), param(r, "record"), opts)
 	written := undone.Written
 	if err != nil || undone.Entry.Setting != "queues" {
 		if err == nil && written.Reading.Setting == nil { // a grant, or the policy

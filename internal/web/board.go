@@ -871,7 +871,7 @@ func (s *Server) undoOnBoard(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	undone, err := s.Settings.Undo(r.Context(), visitorFrom(r.Context()).Caller, param(r, "record"), opts)
+	undone, err := s.Settings.Undo(r.Context(), visitorFrom(r.Context()).Caller, ownSubject(visitorFrom(r.Context())), param(r, "record"), opts)
 	v := boardView{note: s.boardNote(r, f, q, undone.Written, err)}
 	flash := session.Flash{Kind: "notice", Text: i18n.NewText("note.undone", "Time", s.clock(r, s.Now()))}
 	if err == nil {

@@ -61,7 +61,8 @@ type shown struct {
 // homeOf is where each card lives.
 var homeOf = map[string]string{
 	"rightNow": "home", "numbers": "home", "quick": "home", "queues": "queues", "phones": "phones", "history": "history", "health": "health",
-	"always": onCalls, "busy": onCalls, "noAnswer": onCalls, "unreachable": onCalls, "doNotDisturb": onCalls, "callWaiting": onCalls, "intercept": onCalls,
+	"lendings": "home",
+	"always":   onCalls, "busy": onCalls, "noAnswer": onCalls, "unreachable": onCalls, "doNotDisturb": onCalls, "callWaiting": onCalls, "intercept": onCalls,
 }
 
 // cardBase is what every card has.
@@ -114,6 +115,10 @@ func (s *Server) card(r *http.Request, name string, v shown) (templ.Component, e
 		return templates.PhonesCard(s.phonesCard(r, v)), nil
 	case "history":
 		return templates.HistoryCard(s.historyCard(r, v)), nil
+	case "lendings":
+		if !visitorFrom(r.Context()).forOther() {
+			return templates.LendingsCard(s.lendingsCard(r, v)), nil
+		}
 	case "always", "busy", "noAnswer", "unreachable":
 		if c := s.forwardCard(r, name, v); c != nil {
 			return templates.ForwardCard(*c), nil

@@ -90,7 +90,7 @@ func readForm(r *http.Request, setting *selfservice.Setting) (sent, error) {
 // pageParam is the page that a card stands on.
 func pageParam(r *http.Request) string {
 	switch page := r.URL.Query().Get("page"); page {
-	case "home", "calls", "queues", "phones", "history", "health":
+	case "home", "calls", "queues", "phones", "history", "health", "lend":
 		return page
 	}
 	return ""
@@ -345,7 +345,7 @@ func (s *Server) undo(w http.ResponseWriter, r *http.Request) error {
 	record := param(r, "record")
 	opts := formOptions(r)
 	opts.IfMatch = f.etag // of the state over which the undo is wanted all the same
-	undone, err := s.Settings.Undo(r.Context(), who.Caller, record, opts)
+	undone, err := s.Settings.Undo(r.Context(), who.Caller, ownSubject(who), record, opts)
 	written := undone.Written
 	v := shown{page: f.page, age: afterChange}
 	if f.card == "history" {
