@@ -137,7 +137,7 @@ func TestUndoOfStaffing(t *testing.T) {
 	if board, err := w.Settings.Board(t.Context(), w.admin(), queue.ID, time.Hour); err != nil || len(board.Agents) != len(queue.Agents)-1 {
 		t.Errorf("the board shows %d agents, %v", len(board.Agents), err)
 	}
-	undone, err := w.Settings.Undo(t.Context(), w.admin(), removed.RecordID, none)
+	undone, err := w.Settings.Undo(t.Context(), w.admin(), selfservice.Subject{}, removed.RecordID, none)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,7 +148,7 @@ func TestUndoOfStaffing(t *testing.T) {
 		t.Errorf("after the undo the board shows %d agents, %v", len(board.Agents), err)
 	}
 	// The undo itself is undone, and then somebody else has changed it again.
-	if _, err := w.Settings.Undo(t.Context(), w.admin(), undone.RecordID, none); err != nil {
+	if _, err := w.Settings.Undo(t.Context(), w.admin(), selfservice.Subject{}, undone.RecordID, none); err != nil {
 		t.Errorf("the undo of the undo: %v", err)
 	}
 	if _, in := w.agent("Priority Care", ana); in {
@@ -161,7 +161,7 @@ func TestUndoOfStaffing(t *testing.T) {
 	if err := w.sim.SetQueueJoined("Priority Care", ana, true); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.Settings.Undo(t.Context(), w.caller(ben, access.Lead, access.Scope{Queues: []string{w.queue("Sales Hotline").ID}}), added.RecordID, none); code(err) != problem.NotFound {
+	if _, err := w.Settings.Undo(t.Context(), w.caller(ben, access.Lead, access.Scope{Queues: []string{w.queue("Sales Hotline").ID}}), selfservice.Subject{}, added.RecordID, none); code(err) != problem.NotFound {
 		t.Errorf("the lead of another queue undid it: %v", err)
 	}
 
@@ -179,13 +179,13 @@ func TestUndoOfStaffing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.Settings.Undo(t.Context(), w.admin(), gone.RecordID, none); err != nil {
+	if _, err := w.Settings.Undo(t.Context(), w.admin(), selfservice.Subject{}, gone.RecordID, none); err != nil {
 		t.Fatal(err)
 	}
 	if now, in := w.agent(weighted, maria); !in || now.Weight != "0" || now.Joined {
 		t.Errorf("after the undo: %+v", now)
 	}
-	if _, err := w.Settings.Undo(t.Context(), w.admin(), light.RecordID, none); err != nil {
+	if _, err := w.Settings.Undo(t.Context(), w.admin(), selfservice.Subject{}, light.RecordID, none); err != nil {
 		t.Errorf("the undo of adding: %v", err)
 	}
 	if diff := cmp.Diff(sole.Agents, w.queue(weighted).Agents); diff != "" {
@@ -371,7 +371,7 @@ func TestStaffingOfHuntGroups(t *testing.T) {
 	if err := json.Unmarshal([]byte(w.writes(pathHuntGroup)[0]), &sent); err != nil || sent.Agents[0]["joinEnabled"] != nil {
 		t.Errorf("sent %v, %v: a hunt group knows no joining", sent, err)
 	}
-	if _, err := w.Settings.Undo(t.Context(), lead, added.RecordID, none); err != nil {
+	if _, err := w.Settings.Undo(t.Context(), lead, selfservice.Subject{}, added.RecordID, none); err != nil {
 		t.Error(err)
 	}
 	if diff := cmp.Diff(reception.Members, w.huntGroup(reception.ID).Members); diff != "" {
@@ -429,7 +429,7 @@ func TestMinimumCover(t *testing.T) {
 	if _, err := w.Settings.SetMinimum(t.Context(), w.caller(lena, access.Auditor, access.Scope{Organization: true}), queue.ID, minimum(1), none); code(err) != problem.Forbidden {
 		t.Errorf("by an auditor: %v", err)
 	}
-	if _, err := w.Settings.Undo(t.Context(), lead, set.RecordID, none); err != nil {
+	if _, err := w.Settings.Undo(t.Context(), lead, selfservice.Subject{}, set.RecordID, none); err != nil {
 		t.Error(err)
 	}
 	if got := w.Settings.Minima(t.Context(), []selfservice.Queue{board.Queue})[board.ID]; got != 0 {
