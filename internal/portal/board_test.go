@@ -391,7 +391,7 @@ func TestStaffingOnTheBoard(t *testing.T) {
 	w.lead(t, ben, "Service Berlin", "Reception Berlin")
 	b := w.signIn(t, ben)
 	board := w.boardURL(t, "Service Berlin")
-	b.get(board + "?js=0").wants(t, http.StatusOK)
+	b.get(board+"?js=0").wants(t, http.StatusOK)
 	in := func(who string) bool {
 		_, agent := w.sim.QueueJoined("Service Berlin", who)
 		return agent
@@ -451,7 +451,7 @@ func TestStaffingOnTheBoard(t *testing.T) {
 
 	// Nobody joins or leaves a hunt group.
 	h, _ := w.sim.HuntGroup("Reception Berlin")
-	hunt := b.partial("/board/" + url.PathEscape(h.ID)).wants(t, http.StatusOK)
+	hunt := b.partial("/board/"+url.PathEscape(h.ID)).wants(t, http.StatusOK)
 	if strings.Contains(hunt.body, `role="switch"`) || strings.Contains(hunt.body, `name="join"`) || !strings.Contains(hunt.body, "/remove/") {
 		t.Errorf("a hunt group:\n%s", hunt.body)
 	}
@@ -471,7 +471,7 @@ func TestTheBoardAsksForAReason(t *testing.T) {
 	w.replicas[0].clock.pass(2 * time.Second)
 	b := w.signIn(t, ben)
 	board := w.boardURL(t, "Service Berlin")
-	page := b.get(board + "?js=0").wants(t, http.StatusOK)
+	page := b.get(board+"?js=0").wants(t, http.StatusOK)
 	if strings.Contains(page.body, `role="switch"`) || !strings.Contains(page.body, `name="reason"`) {
 		t.Errorf("switches are offered before the reason is known:\n%s", page.body)
 	}
@@ -481,7 +481,7 @@ func TestTheBoardAsksForAReason(t *testing.T) {
 			t.Errorf("%s without a reason: %d\n%s", below, a.status, a.body)
 		}
 	}
-	with := b.get(board + "?reason=ticket+48213").wants(t, http.StatusOK)
+	with := b.get(board+"?reason=ticket+48213").wants(t, http.StatusOK)
 	f := with.form(t, board+"/agents/"+url.PathEscape(w.sim.MustPerson(greta).ID), `name="_fields"`)
 	b.post(f.with("joined", "false"), false).wants(t, http.StatusOK)
 	entries, _, err := w.replicas[0].Audit.Search(t.Context(), audit.Filter{Setting: "queues"}, "", 1)
