@@ -236,6 +236,8 @@ func (s *Service) readProblem(ctx context.Context, subject Subject, setting *Set
 		return problem.New(problem.NotFound, keyUnlicensed).Because(err)
 	case !webex.IsKind(err, webex.KindNotFound):
 		return webex.Problem(err)
+	case setting.Name == DevicesName:
+		return problem.New(problem.NotFound, keyNoLines).Because(err)
 	}
 	services, svcErr := cache.Get(ctx, s.Cache, cache.Key{Owner: canonical(subject.ID), Name: "services"}, cache.Options{MaxAge: policyAge}, func(ctx context.Context) ([]string, error) {
 		return s.Webex.GetServices(ctx, subject.ID)

@@ -47,8 +47,8 @@ func writeJSON(w http.ResponseWriter, v any) error {
 	return nil
 }
 
-// readDocument reads a JSON object from the body of a request.
-func readDocument(r *http.Request) (selfservice.Document, error) {
+// readJSON reads the body of a request, which must say that it is JSON.
+func readJSON(r *http.Request) ([]byte, error) {
 	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || media != "application/json" {
 		return nil, problem.New(problem.UnsupportedType, "web.wantJSON")
@@ -56,6 +56,15 @@ func readDocument(r *http.Request) (selfservice.Document, error) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		return nil, bodyProblem(err)
+	}
+	return body, nil
+}
+
+// readDocument reads a JSON object from the body of a request.
+func readDocument(r *http.Request) (selfservice.Document, error) {
+	body, err := readJSON(r)
+	if err != nil {
+		return nil, err
 	}
 	doc, err := selfservice.ParseDocument(body)
 	if err != nil {
@@ -395,6 +404,13 @@ func (s *Server) apiUndo(w http.ResponseWriter, r *http.Request) error {
 	v := visitorFrom(r.Context())
 	undone, err := s.Settings.Undo(r.Context(), v.Caller, ownSubject(v), param(r, "record"), opts)
 	written := undone.Written
+	if isProblem(err, problem.Changed) && undone.State.JSON != nil { // a grant, or the policy
+		w.Header().Set("ETag", undone.State.ETag)
+		both := &conflict{cause: problemOf(err)}
+		both.present, _ = selfservice.ParseDocument(undone.State.JSON)
+		both.wanted, _ = selfservice.ParseDocument(undone.Entry.Before)
+		return both
+	}
 	if err != nil || undone.Entry.Setting != "queues" {
 		if err == nil && written.Reading.Setting == nil { // a grant, or the policy
 			w.Header().Set("Audit-Id", written.RecordID)

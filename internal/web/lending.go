@@ -125,7 +125,7 @@ func (s *Server) newsCard(r *http.Request) templates.News {
 		if v.Is(rec.Actor.ID) || len(rec.Changes) == 0 || rec.UndoneBy != "" || rec.Outcome != audit.Done {
 			continue
 		}
-		n.Rows = append(n.Rows, templates.Entry{ID: "news-" + rec.ID, Sentence: sentence(r, rec), Who: rec.Actor.Name, When: s.clock(r, rec.At), Reason: rec.Reason})
+		n.Rows = append(n.Rows, templates.Entry{ID: "news-" + rec.ID, Sentence: say(r, sentenceText(rec)), Who: rec.Actor.Name, When: s.clock(r, rec.At), Reason: rec.Reason})
 	}
 	return n
 }

@@ -474,6 +474,13 @@ document.addEventListener('htmx:after:swap', ({ detail: { ctx } }) => {
   history.replaceState(history.state, '', form.action + (wanted.size ? '?' + wanted : ''))
 })
 
+// ---- What is shown once ----
+
+// A page that the browser keeps for Back must not show it again.
+window.addEventListener('pagehide', () => {
+  document.querySelectorAll('[data-once]').forEach((e) => e.remove())
+})
+
 // ---- Start ----
 
 let arrived = false
