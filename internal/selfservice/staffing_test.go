@@ -349,9 +349,9 @@ func TestControlHubWritesAtTheSameMoment(t *testing.T) {
 	if code(err) != problem.Conflict || key(err) != "board.overwritten" {
 		t.Errorf("added: %v", err)
 	}
-	records, _, err := w.Settings.SearchLog(t.Context(), w.admin(), audit.Filter{Setting: selfservice.AgentsName}, "", 5)
-	if err != nil || len(records) != 1 || records[0].ID != added.RecordID || records[0].Outcome != audit.Failed {
-		t.Errorf("the log has %+v, %v", records, err)
+	page, err := w.Settings.SearchLog(t.Context(), w.admin(), selfservice.LogQuery{Filter: audit.Filter{Setting: selfservice.AgentsName}}, "", 5)
+	if err != nil || len(page.Records) != 1 || page.Records[0].ID != added.RecordID || page.Records[0].Outcome != audit.Failed {
+		t.Errorf("the log has %+v, %v", page.Records, err)
 	}
 }
 
