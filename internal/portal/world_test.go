@@ -38,6 +38,7 @@ const (
 	zoe   = "zoe.chen@patchbay.example"
 	sam   = "sam.oneill@patchbay.example"
 	omar  = "omar.haddad@patchbay.example"
+	lena  = "lena.braun@patchbay.example"
 )
 
 // Paths of the contract.
