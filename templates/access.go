@@ -7,7 +7,7 @@ type Access struct {
 	GrantURL string // the way to grant a role; "" for who may not
 	Search   Field  // GET q
 	Searched bool   // something was searched for: Found says what there is
-	Found    []Found
+	Found    []Match
 	Filter   Filter
 	Soon     []Grant // those that end soon
 	Grants   []Grant
@@ -23,8 +23,8 @@ type Filter struct {
 	Clear Link
 }
 
-// Found is somebody or something that a search found, and where it leads.
-type Found struct {
+// Match is somebody or something that a search found, and where it leads.
+type Match struct {
 	Name   string
 	Detail string
 	Links  []Link
@@ -80,7 +80,7 @@ type Granting struct {
 	Problem string // what is wrong with this step
 	Search  Field
 	Offered bool    // who: something was searched for
-	Found   []Found // who
+	Found   []Match // who
 	Roles   []RoleChoice
 	Kinds   []Option
 	Kind    string // where: the kind that is being chosen
@@ -167,7 +167,7 @@ type PolicyReview struct {
 type PreviewSearch struct {
 	Search   Field
 	Searched bool
-	Found    []Found
+	Found    []Match
 }
 
 // grantingFaults says what is wrong with a step, and where.

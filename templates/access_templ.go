@@ -1036,7 +1036,7 @@ func finder(id string, f Field, label, hint, step string) templ.Component {
 	})
 }
 
-func foundList(list []Found, form string) templ.Component {
+func foundList(list []Match, form string) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {

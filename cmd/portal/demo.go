@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"time"
 
+	"patchbay/internal/access"
 	"patchbay/internal/config"
 	"patchbay/internal/portal"
 	"patchbay/internal/redisdb"
@@ -27,7 +28,10 @@ const demoRate = 60_000
 const demoPage = 100
 
 // demoAdmins are the administrators of the simulated organization.
-const demoAdmins = "ines.keller@patchbay.example,omar.haddad@patchbay.example"
+const (
+	demoAdmin  = "ines.keller@patchbay.example"
+	demoAdmins = demoAdmin + ",omar.haddad@patchbay.example"
+)
 
 func demo(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags := flag.NewFlagSet("portal demo", flag.ContinueOnError)
@@ -65,6 +69,7 @@ func demo(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	go grantDemoRoles(ctx, p, sim, log)
 	fmt.Fprintf(stdout, "\nPatchbay demo: %s\n\nEverybody and everything in it is made up, and nothing outlives it. Sign in as\n\n", address)
 	for _, person := range webexsim.Personas() {
 		fmt.Fprintf(stdout, "  %-42s %s\n", person.Email, person.Description)
@@ -75,6 +80,44 @@ func demo(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		openBrowser(ctx, address, stderr)
 	}
 	return p.Run(ctx, public, operators)
+}
+
+// grantDemoRoles gives the people of the demo their roles, once the directory knows
+// them.
+func grantDemoRoles(ctx context.Context, p *portal.Portal, sim *webexsim.Server, log *slog.Logger) {
+	for p.Directory.State().ReadAt.IsZero() {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+	if err := p.GrantRoles(ctx, demoAdmin, demoGrants(sim)); err != nil && ctx.Err() == nil {
+		log.Error("the roles of the demo could not be granted", "error", err)
+	}
+}
+
+// demoGrants are the roles that the people of the demo hold at its start.
+func demoGrants(sim *webexsim.Server) []access.Grant {
+	const lead, auditor, manager = "mei.wang@patchbay.example", "raj.patel@patchbay.example", "paul.weber@patchbay.example"
+	helpdesk, _ := sim.Group("Portal Helpdesk") // it is part of every simulated organization, like the queues below
+	var queues, hunts []string
+	for _, name := range []string{"Sales Hotline", "Service Berlin", "Switchboard", "Night Desk"} {
+		q, _ := sim.Queue(name)
+		queues = append(queues, q.ID)
+	}
+	for _, name := range []string{"Reception Berlin", "IT Support Berlin"} {
+		h, _ := sim.HuntGroup(name)
+		hunts = append(hunts, h.ID)
+	}
+	greta := sim.MustPerson("greta.holm@patchbay.example")
+	berlin := access.Scope{Locations: []string{greta.LocationID}}
+	return []access.Grant{
+		{To: access.Grantee{Group: helpdesk.ID}, Role: access.Helpdesk, Scope: berlin, Reason: "The helpdesk looks after Berlin."},
+		{To: access.Grantee{Person: lead}, Role: access.Lead, Scope: access.Scope{Queues: queues, HuntGroups: hunts}, Reason: "Leads sales and reception."},
+		{To: access.Grantee{Person: manager}, Role: access.OfficeManager, Scope: berlin, Reason: "Runs the Berlin office."},
+		{To: access.Grantee{Person: auditor}, Role: access.Auditor, Scope: access.Scope{Organization: true}, Until: time.Now().AddDate(0, 0, 10), Reason: "Yearly audit."},
+	}
 }
 
 // demoEnvironment configures the portal for a simulator. Logging follows the

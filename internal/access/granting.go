@@ -133,14 +133,24 @@ func (s *Service) Revoke(ctx context.Context, c Caller, id string, opts Options)
 	})
 }
 
+// State is a grant or the policy as it is, for an undo that finds another than it
+// expected.
+type State struct {
+	JSON json.RawMessage // {} for a grant that is not there
+	ETag string
+}
+
+func stateOf(text json.RawMessage) State { return State{JSON: text, ETag: etag(text)} }
+
 // UndoGrant puts a grant back as it was before a record. It is problem.Changed when
-// the grant is no longer what the record made of it, unless force.
-func (s *Service) UndoGrant(ctx context.Context, c Caller, e audit.Entry, force bool, reason string) (Made, error) {
+// the grant is no longer what the record made of it, unless ifMatch names what it is
+// now ("*": whatever it is); the State is then the present one.
+func (s *Service) UndoGrant(ctx context.Context, c Caller, e audit.Entry, ifMatch, reason string) (recordID string, now State, err error) {
 	opts := Options{Reason: reason, Undoes: e.ID}
-	if !force {
-		opts.Expect = e.After
-	}
-	return s.changeGrant(ctx, c, e.Object.ID, opts, func(c Caller, old *Grant) (*Grant, error) {
+	made, err := s.changeGrant(ctx, c, e.Object.ID, opts, func(c Caller, old *Grant) (*Grant, error) {
+		if now = stateOf(side(old)); !asExpected(now, e.After, ifMatch) {
+			return nil, problem.New(problem.Changed, "grant.moved")
+		}
 		before, ok := grantOf(e.Before)
 		switch {
 		case ok:
@@ -154,6 +164,16 @@ func (s *Service) UndoGrant(ctx context.Context, c Caller, e audit.Entry, force 
 		}
 		return nil, s.mayRevoke(c, *old)
 	})
+	return made.RecordID, now, err
+}
+
+// asExpected reports whether an undo may go on: the present value is what the record
+// made of it, or what the caller has seen.
+func asExpected(now State, after json.RawMessage, ifMatch string) bool {
+	if ifMatch != "" {
+		return ifMatch == "*" || ifMatch == now.ETag
+	}
+	return bytes.Equal(now.JSON, compact(after))
 }
 
 // MayUndo reports whether the caller could undo a record of a grant or the policy.
@@ -598,14 +618,22 @@ func matches(ifMatch, etag string) bool {
 }
 
 // UndoPolicy puts the policy back as it was before a record; see UndoGrant.
-func (s *Service) UndoPolicy(ctx context.Context, c Caller, e audit.Entry, force bool, reason string) (now *Policy, recordID string, err error) {
+func (s *Service) UndoPolicy(ctx context.Context, c Caller, e audit.Entry, ifMatch, reason string) (recordID string, now State, err error) {
 	before := &Policy{}
 	if err := json.Unmarshal(e.Before, before); err != nil {
-		return nil, "", problem.New(problem.Conflict, "history.whyNot.unknown").Because(err)
+		return "", State{}, problem.New(problem.Conflict, "history.whyNot.unknown").Because(err)
 	}
 	opts := PolicyOptions{Options: Options{Reason: reason, Undoes: e.ID}}
-	if !force {
+	switch ifMatch {
+	case "":
 		opts.Expect = e.After
+	case "*":
+	default:
+		opts.IfMatch = ifMatch
 	}
-	return s.SetPolicy(ctx, c, before, opts)
+	policy, recordID, err := s.SetPolicy(ctx, c, before, opts)
+	if policy != nil {
+		now = stateOf(policy.json())
+	}
+	return recordID, now, err
 }

@@ -82,7 +82,11 @@ func (p *Policy) NeedsReason(r Role) bool { return p != nil && slices.Contains(p
 
 // ETag names a state of the policy: equal policies have equal tags.
 func (p *Policy) ETag() string {
-	sum := sha256.Sum256(p.normal().json())
+	return etag(p.normal().json())
+}
+
+func etag(text []byte) string {
+	sum := sha256.Sum256(text)
 	return `"` + hex.EncodeToString(sum[:12]) + `"`
 }
 

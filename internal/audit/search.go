@@ -9,14 +9,16 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"patchbay/internal/webex"
 )
 
 // Filter chooses entries; what is empty chooses all. An entry must meet
 // everything that is set.
 type Filter struct {
-	Actor, Subject string // ids of people
+	Actor, Subject string // ids of people, written in any way
 	Setting        string
-	Object         string // an Object's id
+	Object         string // an Object's id, written in any way
 	Outcome        Outcome
 	From, To       time.Time // when the log took the entry: from From on, before To; in whole milliseconds
 }
@@ -25,10 +27,21 @@ type Filter struct {
 // sealed, and somebody could have put it into another list.
 func (f Filter) matches(e Entry) bool {
 	return e.Unreadable ||
-		(f.Actor == "" || f.Actor == e.Actor.ID) && (f.Subject == "" || f.Subject == e.Subject.ID) &&
-			(f.Setting == "" || f.Setting == e.Setting) && (f.Object == "" || f.Object == e.Object.ID) &&
+		(f.Actor == "" || same(f.Actor, e.Actor.ID)) && (f.Subject == "" || same(f.Subject, e.Subject.ID)) &&
+			(f.Setting == "" || f.Setting == e.Setting) && (f.Object == "" || same(f.Object, e.Object.ID)) &&
 			(f.Outcome == "" || f.Outcome == e.Outcome)
 }
+
+// canonical is one spelling of a Webex id, so that who is written in two ways is
+// found in one; what is no id stays as it is.
+func canonical(id string) string {
+	if u, err := webex.UUID(id); err == nil {
+		return u
+	}
+	return id
+}
+
+func same(a, b string) bool { return canonical(a) == canonical(b) }
 
 // A tag stands by each id in every index and says in few bytes whom and what the
 // entry concerns, so that a search by several criteria reads one index only.
@@ -48,7 +61,7 @@ func index(values ...string) (keys []string, tag string) {
 			tag += "\x00\x00\x00"
 			continue
 		}
-		sum := sha256.Sum256([]byte("patchbay log " + criteria[i] + " " + v))
+		sum := sha256.Sum256([]byte("patchbay log " + criteria[i] + " " + canonical(v)))
 		keys = append(keys, keyBy+base64.RawURLEncoding.EncodeToString(sum[:15]))
 		tag += string(sum[15 : 15+tagPart])
 	}

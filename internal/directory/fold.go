@@ -5,9 +5,6 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"golang.org/x/text/cases"
-	"golang.org/x/text/runes"
-	"golang.org/x/text/transform"
 	"golang.org/x/text/unicode/norm"
 )
 
@@ -16,7 +13,8 @@ var (
 	// who do not have them on the keyboard.
 	plainLetters = strings.NewReplacer(
 		"ø", "o", "Ø", "o", "æ", "ae", "Æ", "ae", "œ", "oe", "Œ", "oe", "ł", "l", "Ł", "l", "đ", "d", "Đ", "d",
-		"ð", "d", "Ð", "d", "þ", "th", "Þ", "th", "ı", "i", "İ", "i", "ħ", "h", "Ħ", "h")
+		"ð", "d", "Ð", "d", "þ", "th", "Þ", "th", "ı", "i", "İ", "i", "ħ", "h", "Ħ", "h",
+		"ß", "ss", "ẞ", "ss", "ς", "σ")
 	// twoLetters are the other way to write some of them.
 	twoLetters = strings.NewReplacer(
 		"ä", "ae", "Ä", "ae", "ö", "oe", "Ö", "oe", "ü", "ue", "Ü", "ue", "å", "aa", "Å", "aa", "ø", "oe", "Ø", "oe")
@@ -57,11 +55,12 @@ func fold(text string) string {
 	if ascii(text) {
 		return strings.ToLower(text)
 	}
-	folded, _, err := transform.String(transform.Chain(norm.NFKD, runes.Remove(runes.In(unicode.Mn)), cases.Fold()), plainLetters.Replace(text))
-	if err != nil {
-		return strings.ToLower(text)
-	}
-	return folded
+	return strings.Map(func(r rune) rune {
+		if unicode.Is(unicode.Mn, r) { // what was an accent
+			return -1
+		}
+		return unicode.ToLower(r)
+	}, norm.NFKD.String(plainLetters.Replace(text)))
 }
 
 func split(folded string) []string {

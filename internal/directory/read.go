@@ -314,7 +314,9 @@ func (t *tries) wait(ctx context.Context, err error) error {
 		pause = max(pause, min(e.RetryAfter, giveUpAfter))
 	}
 	t.n++
-	t.run.noteFailing(ctx, err)
+	if !webex.IsKind(err, webex.KindThrottled) { // people come first: that is no trouble
+		t.run.noteFailing(ctx, err)
+	}
 	timer := time.NewTimer(pause + rand.N(pause/4))
 	defer timer.Stop()
 	select {

@@ -59,11 +59,9 @@ func (d *Directory) Search(q Query) Result {
 func (s *snapshot) search(q Query) Result {
 	location := -1
 	if q.Location != "" {
-		at, known := s.locationAt[idKey(q.Location)]
-		if !known {
+		if location = s.locationOf(q.Location); location < 0 {
 			return Result{}
 		}
-		location = at
 	}
 	limit := q.Limit
 	if limit <= 0 {

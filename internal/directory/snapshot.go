@@ -13,15 +13,29 @@ import (
 type key [16]byte
 
 func keyOf(id string) key {
+	if k, ok := parseUUID(id); ok {
+		return k
+	}
 	u := idKey(id)
-	var k key
-	if len(u) == 36 {
-		if _, err := hex.Decode(k[:], []byte(strings.ReplaceAll(u, "-", ""))); err == nil {
-			return k
-		}
+	if k, ok := parseUUID(u); ok {
+		return k
 	}
 	sum := sha256.Sum256([]byte(u))
 	return key(sum[:16])
+}
+
+func parseUUID(s string) (k key, ok bool) {
+	if len(s) != 36 || s[8] != '-' || s[13] != '-' || s[18] != '-' || s[23] != '-' {
+		return key{}, false
+	}
+	var hexDigits [32]byte
+	n := copy(hexDigits[:], s[:8])
+	n += copy(hexDigits[n:], s[9:13])
+	n += copy(hexDigits[n:], s[14:18])
+	n += copy(hexDigits[n:], s[19:23])
+	copy(hexDigits[n:], s[24:])
+	_, err := hex.Decode(k[:], hexDigits[:])
+	return k, err == nil
 }
 
 // keyAt is where somebody is in a snapshot.
@@ -78,25 +92,29 @@ func initial(b byte) uint64 { return 1 << (b & 63) }
 
 // named is a person on the way into a snapshot.
 type named struct {
-	person *Person
-	words  []spelling
-	order  string // the name as it is sorted
-	key    key
+	person  *Person
+	words   []spelling
+	order   string // the name as it is sorted
+	key     key
+	address string // in lower case
+}
+
+// prepare does for a chunk what can be done for many at once.
+func prepare(chunk []Person) []named {
+	list := make([]named, len(chunk))
+	for i := range chunk {
+		p := &chunk[i]
+		words := spellings(p.Name)
+		list[i] = named{person: p, words: words, order: orderOf(words), key: keyOf(p.UUID), address: strings.ToLower(p.Email)}
+	}
+	return list
 }
 
 // newSnapshot takes the people over.
-func newSnapshot(h head, chunks [][]Person, org organization) *snapshot {
+func newSnapshot(h head, chunks [][]named, org organization) *snapshot {
 	s := &snapshot{generation: h.Generation, readAt: h.ReadAt, devices: h.Devices, locationAt: map[string]int{}, groupAt: map[string]int{}}
 	s.addPlaces(org)
-	var all []named
-	for _, chunk := range chunks {
-		all = slices.Grow(all, len(chunk))
-		for i := range chunk {
-			p := &chunk[i]
-			words := spellings(p.Name)
-			all = append(all, named{person: p, words: words, order: orderOf(words), key: keyOf(p.UUID)})
-		}
-	}
+	all := slices.Concat(chunks...)
 	slices.SortFunc(all, func(a, b named) int {
 		return cmp.Or(strings.Compare(a.order, b.order), strings.Compare(a.person.UUID, b.person.UUID))
 	})
@@ -105,12 +123,16 @@ func newSnapshot(h head, chunks [][]Person, org organization) *snapshot {
 	s.byKey = make([]keyAt, len(all))
 	s.byEmail = make([]int32, len(all))
 	text := make([]byte, 0, 100*len(all))
-	departments := map[string]string{}
+	places, departments := map[string]int{}, map[string]string{}
 	for i, n := range all {
 		p := *n.person
-		location := -1
-		if at, known := s.locationAt[idKey(p.LocationID)]; known {
-			location, p.LocationID = at, s.locations[at].ID // one text for all
+		location, known := places[p.LocationID]
+		if !known {
+			location = s.locationOf(p.LocationID)
+			places[p.LocationID] = location
+		}
+		if location >= 0 {
+			p.LocationID = s.locations[location].ID // one text for all
 		}
 		if d, known := departments[p.Department]; known {
 			p.Department = d
@@ -125,8 +147,18 @@ func newSnapshot(h head, chunks [][]Person, org organization) *snapshot {
 	s.entries[len(all)].start = uint32(len(text))
 	s.text = string(text)
 	slices.SortFunc(s.byKey, func(a, b keyAt) int { return slices.Compare(a.key[:], b.key[:]) })
-	slices.SortStableFunc(s.byEmail, func(a, b int32) int { return strings.Compare(s.address(a), s.address(b)) })
+	slices.SortFunc(s.byEmail, func(a, b int32) int {
+		return cmp.Or(strings.Compare(all[a].address, all[b].address), cmp.Compare(a, b))
+	})
 	return s
+}
+
+// locationOf finds a location by its id, -1 when there is none.
+func (s *snapshot) locationOf(id string) int {
+	if at, known := s.locationAt[idKey(id)]; known {
+		return at
+	}
+	return -1
 }
 
 func (s *snapshot) addPlaces(org organization) {
@@ -201,9 +233,6 @@ func digits(s string) string {
 	}, s)
 }
 
-// address is the text of somebody's address as byEmail is sorted.
-func (s *snapshot) address(at int32) string { return strings.ToLower(s.people[at].Email) }
-
 func (s *snapshot) find(k key) (int, bool) {
 	i, found := slices.BinarySearchFunc(s.byKey, k, func(e keyAt, k key) int { return slices.Compare(e.key[:], k[:]) })
 	if !found {
@@ -228,7 +257,7 @@ func (s *snapshot) byAddress(email string) (Person, bool) {
 	if email == "" {
 		return Person{}, false
 	}
-	i, found := slices.BinarySearchFunc(s.byEmail, email, func(at int32, email string) int { return strings.Compare(s.address(at), email) })
+	i, found := slices.BinarySearchFunc(s.byEmail, email, func(at int32, email string) int { return strings.Compare(strings.ToLower(s.people[at].Email), email) })
 	if !found {
 		return Person{}, false
 	}

@@ -122,7 +122,7 @@ func (s store) load(ctx context.Context, h head) (*snapshot, error) {
 		fields = append(fields, strconv.Itoa(i))
 	}
 	var org organization
-	chunks := make([][]Person, h.Chunks)
+	chunks := make([][]named, h.Chunks)
 	var decoding errgroup.Group
 	decoding.SetLimit(runtime.GOMAXPROCS(0))
 	for start := 0; start < len(fields); start += batch {
@@ -138,12 +138,17 @@ func (s store) load(ctx context.Context, h head) (*snapshot, error) {
 				if !there {
 					return errIncomplete
 				}
+				var people []Person
 				var into any = &org
-				if n := start + i; n > 0 {
-					into = &chunks[n-1]
+				n := start + i - 1 // the chunk
+				if n >= 0 {
+					into = &people
 				}
 				if err := s.open(key, fields[start+i], sealed, into); err != nil {
 					return fmt.Errorf("%w: %w", errIncomplete, err)
+				}
+				if n >= 0 {
+					chunks[n] = prepare(people)
 				}
 				return nil
 			})

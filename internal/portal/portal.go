@@ -41,7 +41,7 @@ const (
 	// than a change with settling its outcome.
 	drainTimeout = 50 * time.Second
 	// settleEvery is how often changes are looked for whose end is not recorded.
-	settleEvery = time.Minute
+	settleEvery = 10 * time.Second
 	// boardsEvery is how often it is looked whether agents of watched queues are away.
 	boardsEvery = 10 * time.Second
 	// trimEvery is how often the log is looked after.
@@ -65,13 +65,16 @@ type Portal struct {
 	Handler    http.Handler // what people see
 	Operations http.Handler // metrics, health and profiles; for the inner network only
 
-	// Tokens, Settings and Directory are the parts that tests look into.
+	// Routes is the table of what Handler answers.
+	Routes []web.Route
+
+	// The rest are the parts that tests look into.
 	Tokens    *serviceapp.Keeper
 	Settings  *selfservice.Service
 	Directory *directory.Directory
+	Audit     *audit.Log
 
-	audit *audit.Log
-	log   *slog.Logger
+	log *slog.Logger
 }
 
 // New makes a Portal; it asks neither Redis nor Webex anything.
@@ -111,6 +114,7 @@ func New(o Options) (*Portal, error) {
 		Redis: o.Redis, Sealer: sealer, Audit: log, Organization: organization{people}, IsAdmin: c.IsAdmin, HasAdmins: len(c.Admins) > 0,
 		Settings: selfservice.Parts(), Now: now, Log: o.Log,
 	})
+	watchDirectory(metrics, people)
 	settings := selfservice.New(selfservice.Deps{
 		Webex: client, Cache: cache.New(o.Redis, sealer, now), Audit: log, Access: grants, Directory: people, Redis: o.Redis, Sealer: sealer, Now: now, Log: o.Log,
 	})
@@ -130,7 +134,41 @@ func New(o Options) (*Portal, error) {
 		Config: c, Texts: texts, Sessions: sessions, SignIn: flow, Settings: settings, Access: grants, Audit: log, Directory: people, Tokens: tokens, Webex: client, Redis: o.Redis,
 		Metrics: metrics, Now: now, Log: o.Log, Version: o.Version, Fleeting: o.Redis.Embedded, Demo: o.Demo,
 	})
-	return &Portal{Handler: server.Handler(), Operations: operations(server, metrics), Tokens: tokens, Settings: settings, Directory: people, audit: log, log: o.Log}, nil
+	return &Portal{Handler: server.Handler(), Routes: server.Routes(), Operations: operations(server, metrics), Tokens: tokens, Settings: settings, Directory: people, Audit: log, log: o.Log}, nil
+}
+
+// watchDirectory shows operators how old what the directory knows is.
+func watchDirectory(metrics prometheus.Registerer, people *directory.Directory) {
+	gauge := func(name, help string, value func(directory.State) float64) {
+		metrics.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 { return value(people.State()) }))
+	}
+	timestamp := func(t time.Time) float64 {
+		if t.IsZero() {
+			return 0
+		}
+		return float64(t.Unix())
+	}
+	gauge("patchbay_directory_people", "People in the directory.", func(s directory.State) float64 { return float64(s.People) })
+	gauge("patchbay_directory_read_timestamp_seconds", "When the people were last read; 0: never.", func(s directory.State) float64 { return timestamp(s.ReadAt) })
+	gauge("patchbay_directory_groups_read_timestamp_seconds", "When the members of the group that was read the longest ago were read; 0: no group is read.",
+		func(s directory.State) float64 { return timestamp(s.GroupsReadAt) })
+}
+
+// GrantRoles grants roles as the administrator of that address, who must be one of
+// PORTAL_ADMINS.
+func (p *Portal) GrantRoles(ctx context.Context, admin string, grants []access.Grant) error {
+	who, ok := p.Directory.ByEmail(admin)
+	if !ok {
+		return errors.New("grant roles: the directory does not know the administrator")
+	}
+	c, err := p.Settings.Access.Caller(ctx, who.ID, who.Name, admin)
+	for i := 0; i < len(grants) && err == nil; i++ {
+		_, err = p.Settings.Access.Create(ctx, c, grants[i])
+	}
+	if err != nil {
+		return fmt.Errorf("grant roles: %w", err)
+	}
+	return nil
 }
 
 // operations is the listener for operators.
@@ -261,10 +299,10 @@ func (p *Portal) repeat(ctx context.Context, every time.Duration, complaint stri
 // lookAfterLog drops what is older than the log is kept, and writes the newest value
 // of its chain where nobody can change it who can write to Redis.
 func (p *Portal) lookAfterLog(ctx context.Context) error {
-	if err := p.audit.Trim(ctx); err != nil {
+	if err := p.Audit.Trim(ctx); err != nil {
 		return err
 	}
-	head, err := p.audit.Head(ctx)
+	head, err := p.Audit.Head(ctx)
 	if err == nil {
 		p.log.InfoContext(ctx, "the log of changes stands here", "head", head)
 	}

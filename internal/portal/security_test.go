@@ -28,9 +28,6 @@ var open = []string{
 	"GET /api/openapi.json", "GET /api/docs", "GET /api/*",
 }
 
-// operators are the routes for administrators alone.
-var operators = []string{"GET /health", "GET /cards/health"}
-
 // routes lists what the portal answers, as chi has it.
 func (r *replica) routes(t *testing.T) (list []string) {
 	t.Helper()
@@ -50,7 +47,8 @@ func (r *replica) routes(t *testing.T) (list []string) {
 
 // concrete fills the gaps of a pattern.
 func (w *world) concrete(t *testing.T, pattern string) string {
-	return strings.NewReplacer("{card}", "quick", "{setting}", "doNotDisturb", "{queue}", url.PathEscape(w.queue(t, "Sales Hotline").ID),
+	return strings.NewReplacer("{person}", url.PathEscape(w.sim.MustPerson(ben).ID), "{agent}", url.PathEscape(w.sim.MustPerson(ben).ID), "{grant}", "NOSUCHGRANT",
+		"{session}", "NOSUCHSESSION", "{device}", "NOSUCHDEVICE", "{card}", "quick", "{setting}", "doNotDisturb", "{queue}", url.PathEscape(w.queue(t, "Sales Hotline").ID),
 		"{record}", "1-1", "/static/*", "/static/nothing.css", "/api/*", "/api/nothing").Replace(pattern)
 }
 
@@ -58,8 +56,7 @@ func TestNoRouteIsOpenByAccident(t *testing.T) {
 	t.Parallel()
 	w := start(t, setup{})
 	stranger := w.replicas[0].browser(t).once()
-	user, admin := w.signIn(t, greta).once(), w.signIn(t, ines).once()
-	w.sim.ClearRequests()
+	user := w.signIn(t, greta).once()
 	for _, route := range w.replicas[0].routes(t) {
 		method, pattern, _ := strings.Cut(route, " ")
 		path := w.concrete(t, pattern)
@@ -78,17 +75,6 @@ func TestNoRouteIsOpenByAccident(t *testing.T) {
 		}
 		if partial.status != http.StatusUnauthorized {
 			t.Errorf("%s, signed out, by htmx: %d", route, partial.status)
-		}
-		want := slices.Contains(operators, route)
-		for who, b := range map[string]*browser{"a user": user, "an administrator": admin} {
-			a := b.send(request{method: method, path: path})
-			refused := a.status == http.StatusForbidden
-			if refused != (want && who == "a user") {
-				t.Errorf("%s by %s: %d\n%s", route, who, a.status, a.body)
-			}
-			if a.status == http.StatusUnauthorized || a.status >= http.StatusInternalServerError {
-				t.Errorf("%s by %s: %d", route, who, a.status)
-			}
 		}
 	}
 	if a := user.get("/health"); a.status != http.StatusForbidden || !strings.Contains(a.body, "<h1") || !strings.Contains(a.body, "administrator") {

@@ -137,6 +137,10 @@ func (w *world) add(o setup) *replica {
 		}
 	})
 	w.replicas = append(w.replicas, r)
+	// What is read in the background at the start is not what tests count.
+	for deadline := time.Now().Add(5 * time.Second); r.Directory.State().ReadAt.IsZero() && time.Now().Before(deadline); {
+		time.Sleep(5 * time.Millisecond)
+	}
 	return r
 }
 

@@ -135,6 +135,10 @@ func TestASlowRequestDoesNotBringBackASessionThatSomebodyEnded(t *testing.T) {
 		go func() { done <- slow.get("/slow/put?text=late") }()
 		<-p.started
 		p.end(admin, amara.PersonID, id, true)
+		// The mark of a deletion holds against any write of the session itself.
+		if n, err := c.Exists(context.Background(), "patchbay:session:{"+id+"}:gone").Result(); n != 1 || err != nil {
+			t.Errorf("no mark is left: %d, %v", n, err)
+		}
 		p.release <- struct{}{}
 		if got := <-done; got != "200 Amara" { // it was signed in when it began
 			t.Errorf("slow request: %q", got)

@@ -315,10 +315,10 @@ func (s *Server) whoStep(r *http.Request, p *templates.Granting) {
 		return templates.Action{Label: tr(r, "access.choose"), Hidden: []templates.Hidden{{Name: "to", Value: value}}}
 	}
 	for _, one := range s.findPeople(r, p.Search.Value, access.GrantAccess) {
-		p.Found = append(p.Found, templates.Found{Name: one.Name, Detail: s.whereabouts(one), Button: choose(one.ID)})
+		p.Found = append(p.Found, templates.Match{Name: one.Name, Detail: s.whereabouts(one), Button: choose(one.ID)})
 	}
 	for _, g := range s.Directory.SearchGroups(p.Search.Value, foundOnPage) {
-		p.Found = append(p.Found, templates.Found{Name: g.Name, Detail: tr(r, "access.group", "Count", g.Members), Button: choose("group:" + g.ID)})
+		p.Found = append(p.Found, templates.Match{Name: g.Name, Detail: tr(r, "access.group", "Count", g.Members), Button: choose("group:" + g.ID)})
 	}
 }
 

@@ -180,6 +180,7 @@ func (n namesOf) sentence(g access.Grant) string {
 	case g.To.Group != "":
 		who = "group"
 	}
+	key := "grant.sentence." + who
 	args := []any{"Name", n.holder(g.To), "Role", tr(n.r, "role."+string(g.Role)), "Scope", n.scope(g.Scope)}
 	if !g.Until.IsZero() {
 		return tr(n.r, "grant.sentence.until."+who, append(args, "Until", n.s.moment(n.r, g.Until))...)
@@ -196,11 +197,6 @@ func (n namesOf) holder(to access.Grantee) string {
 		return name
 	}
 	return to.Name
-}
-
-// moment says a time with its day.
-func (s *Server) moment(r *http.Request, t time.Time) string {
-	return s.date(r, t) + ", " + t.In(s.zone(r)).Format("15:04")
 }
 
 // grantURL is where one grant is changed.
@@ -367,20 +363,20 @@ func (s *Server) seenTarget(r *http.Request, id string) (access.Target, string, 
 }
 
 // findForAccess finds people, groups and queues by their names.
-func (s *Server) findForAccess(r *http.Request, text string) []templates.Found {
-	var list []templates.Found
+func (s *Server) findForAccess(r *http.Request, text string) []templates.Match {
+	var list []templates.Match
 	link := func(key, name, id string) templates.Link {
 		return templates.Link{Text: tr(r, key), URL: "/access?" + name + "=" + url.QueryEscape(id)}
 	}
 	for _, p := range s.findPeople(r, text, access.ReadAccess) {
-		list = append(list, templates.Found{Name: p.Name, Detail: s.whereabouts(p), Links: []templates.Link{link("access.found.to", "to", p.ID), link("access.found.on", "on", p.ID)}})
+		list = append(list, templates.Match{Name: p.Name, Detail: s.whereabouts(p), Links: []templates.Link{link("access.found.to", "to", p.ID), link("access.found.on", "on", p.ID)}})
 	}
 	for _, g := range s.Directory.SearchGroups(text, foundOnPage) {
-		list = append(list, templates.Found{Name: g.Name, Detail: tr(r, "access.group.members", "Count", g.Members), Links: []templates.Link{link("access.found.to", "to", g.ID)}})
+		list = append(list, templates.Match{Name: g.Name, Detail: tr(r, "access.group.members", "Count", g.Members), Links: []templates.Link{link("access.found.to", "to", g.ID)}})
 	}
 	queues, _ := s.Settings.KnownQueueList(r.Context(), visitorFrom(r.Context()).Caller)
 	for _, q := range firstNamed(queues, text, foundOnPage, func(q selfservice.Queue) string { return q.Name }) {
-		list = append(list, templates.Found{Name: q.Name, Detail: q.LocationName, Links: []templates.Link{link("access.found.on", "on", q.ID)}})
+		list = append(list, templates.Match{Name: q.Name, Detail: q.LocationName, Links: []templates.Link{link("access.found.on", "on", q.ID)}})
 	}
 	return list
 }
@@ -535,7 +531,7 @@ func (s *Server) undoAccess(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	back, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
-	undone, err := s.Settings.Undo(r.Context(), visitorFrom(r.Context()).Caller, param(r, "record"), selfservice.WriteOptions{})
+	undone, err := s.Settings.Undo(r.Context(), visitorFrom(r.Context()).Caller, ownSubject(visitorFrom(r.Context())), param(r, "record"), selfservice.WriteOptions{})
 	flash := session.Flash{Kind: "saved", Text: i18n.NewText("note.undone", "Time", s.clock(r, s.Now()))}
 	switch {
 	case err != nil:

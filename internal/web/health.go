@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -50,7 +51,7 @@ func (s *Server) showHealthCard(w http.ResponseWriter, r *http.Request) error {
 // healthCard asks Redis and looks at what is known; it asks Webex nothing.
 func (s *Server) healthCard(r *http.Request) templates.Health {
 	h := templates.Health{Card: cardBase(r, "health", shown{})}
-	h.Items = append(h.Items, s.tokenHealth(r), s.webexHealth(r), s.redisHealth(r), s.portalHealth(r))
+	h.Items = append(h.Items, s.tokenHealth(r), s.webexHealth(r), s.redisHealth(r), s.directoryHealth(r), s.portalHealth(r))
 	return h
 }
 
@@ -122,6 +123,26 @@ func (s *Server) redisHealth(r *http.Request) templates.HealthItem {
 		item.Tag, item.Text = warn(r), tr(r, "health.redis.fleeting")
 	}
 	item.Numbers = append(item.Numbers, templates.Difference{Label: tr(r, "health.redis.answer"), After: tr(r, "health.redis.ms", "Count", max(1, int(math.Ceil(float64(took)/float64(time.Millisecond)))))})
+	return item
+}
+
+func (s *Server) directoryHealth(r *http.Request) templates.HealthItem {
+	item := templates.HealthItem{Title: tr(r, "health.directory"), Tag: good(r), Text: tr(r, "health.directory.good")}
+	state := s.Directory.State()
+	switch {
+	case state.Failing != "":
+		item.Tag, item.Text = warn(r), tr(r, "health.directory.failing", "Time", s.clock(r, state.FailingSince))
+	case state.ReadAt.IsZero():
+		item.Tag, item.Text = templates.Tag{Tone: templates.TonePlain, Text: tr(r, "health.idle")}, tr(r, "health.directory.first")
+	}
+	count := func(key string, n int) templates.Difference {
+		return templates.Difference{Label: tr(r, key), After: strconv.Itoa(n)}
+	}
+	item.Numbers = append(item.Numbers, count("health.directory.people", state.People), count("health.directory.devices", state.Devices),
+		s.number(r, "health.directory.read", state.ReadAt), s.number(r, "health.directory.groups", state.GroupsReadAt))
+	if state.Failing != "" {
+		item.Numbers = append(item.Numbers, templates.Difference{Label: tr(r, "health.tokens.error"), After: state.Failing})
+	}
 	return item
 }
 

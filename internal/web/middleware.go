@@ -21,6 +21,7 @@ import (
 	"patchbay/internal/audit"
 	"patchbay/internal/i18n"
 	"patchbay/internal/problem"
+	"patchbay/internal/signin"
 	"patchbay/internal/webex"
 	"patchbay/static"
 )
@@ -160,11 +161,7 @@ func (s *Server) refuseCrossSite(next http.Handler) http.Handler {
 // guard puts a route behind its permission and turns its error into an answer.
 func (s *Server) guard(rt route) http.Handler {
 	answer := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		timeout := readTimeout
-		if r.Method != http.MethodGet && r.Method != http.MethodHead {
-			timeout = writeTimeout
-		}
-		ctx, cancel := context.WithTimeout(r.Context(), timeout)
+		ctx, cancel := context.WithTimeout(r.Context(), rt.timeout(r.Method))
 		defer cancel()
 		r = r.WithContext(ctx)
 		v, err := s.forSubject(r, visitorFrom(ctx), rt)
@@ -175,7 +172,7 @@ func (s *Server) guard(rt route) http.Handler {
 		switch {
 		case errors.Is(err, errAnswered):
 		case errors.Is(err, errOwnPages):
-			http.Redirect(w, r, strings.TrimPrefix(r.URL.EscapedPath(), v.base)+"/", http.StatusSeeOther)
+			http.Redirect(w, r, ownPage(r), http.StatusSeeOther)
 		case err == nil:
 			err = rt.handle(w, r)
 			fallthrough
@@ -207,6 +204,12 @@ func (s *Server) guard(rt route) http.Handler {
 			s.renderError(w, r, rt.kind, problem.New(problem.Forbidden, "web.forbidden"))
 		}
 	}))
+}
+
+// ownPage is the address, among one's own pages, of a page below /people/{person}.
+func ownPage(r *http.Request) string {
+	_, page, _ := strings.Cut(strings.TrimPrefix(r.URL.EscapedPath(), "/people/"), "/")
+	return signin.ReturnPath("/" + page)
 }
 
 // limit bounds what one person may ask. Visitors without a session are not

@@ -374,7 +374,7 @@ func (s *Server) previewSearch(r *http.Request) *templates.PreviewSearch {
 		if visitorFrom(r.Context()).Is(one.ID) {
 			continue
 		}
-		p.Found = append(p.Found, templates.Found{Name: one.Name, Detail: s.whereabouts(one), Button: templates.Action{
+		p.Found = append(p.Found, templates.Match{Name: one.Name, Detail: s.whereabouts(one), Button: templates.Action{
 			ID: "preview-" + itoa(i), URL: "/people/" + one.ID + "/preview", Label: tr(r, "policy.preview.as", "Name", one.Name), Hidden: []templates.Hidden{{Name: "preview", Value: "true"}},
 		}})
 	}

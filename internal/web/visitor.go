@@ -40,6 +40,14 @@ func sees(r *http.Request, part string) bool {
 // forOther reports whether the pages of somebody else are meant.
 func (v visitor) forOther() bool { return v.base != "" }
 
+// ownSubject is the visitor as a subject, also while they act for somebody else.
+func ownSubject(v visitor) selfservice.Subject {
+	if !v.forOther() {
+		return v.subject
+	}
+	return selfservice.Subject{ID: v.PersonID, Name: v.Name, LocationID: v.identity.LocationID}
+}
+
 type visitorKey struct{}
 
 func visitorFrom(ctx context.Context) visitor {
@@ -58,9 +66,13 @@ func (s *Server) visitor(ctx context.Context) (visitor, error) {
 	if err != nil {
 		return visitor{}, err
 	}
-	return visitor{
+	v := visitor{
 		Caller: c, identity: who, subject: selfservice.Subject{ID: who.PersonID, Name: who.DisplayName, LocationID: who.LocationID}, refused: &atomic.Bool{},
-	}, nil
+	}
+	if p, ok := s.Directory.Person(who.PersonID); ok && p.LocationID != "" {
+		v.subject.LocationID = p.LocationID // who has moved since they signed in is under the policy of the new place
+	}
+	return v, nil
 }
 
 // personParam is the name of the part of a path that names whose pages are meant.
@@ -73,17 +85,17 @@ func (s *Server) forSubject(r *http.Request, v visitor, rt route) (visitor, erro
 	if id == "" {
 		return v, nil
 	}
-	subject, err := s.Settings.Subject(r.Context(), v.Caller, id)
-	if err != nil {
-		return v, err
-	}
-	v.subject, v.base = subject, "/people/"+url.PathEscape(subject.ID)
-	if v.Is(subject.ID) {
+	if v.Is(id) {
 		if rt.kind != api {
 			return v, errOwnPages
 		}
 		return v, nil // the same as /api/me
 	}
+	subject, err := s.Settings.Subject(r.Context(), v.Caller, id)
+	if err != nil {
+		return v, err
+	}
+	v.subject, v.base = subject, "/people/"+url.PathEscape(subject.ID)
 	if _, ok := v.MayOn(rt.needs, subject.Target()); !ok {
 		return v, problem.New(problem.Forbidden, "web.forbidden").Because(access.ErrDenied)
 	}
@@ -98,7 +110,7 @@ func (s *Server) noteRefusal(r *http.Request, p *problem.Error) {
 	}
 	roles := v.Roles()
 	e := audit.Entry{
-		Actor: audit.Person{ID: v.PersonID, Name: v.Name}, Role: string(roles[len(roles)-1]), Setting: refusedName,
+		Actor: audit.Person{ID: v.identity.PersonID, Name: v.identity.DisplayName}, Role: string(roles[len(roles)-1]), Setting: refusedName,
 		Object: audit.Object{Kind: "request", ID: r.Method + " " + routeOf(r), Name: r.URL.Path, Details: map[string]string{"problem": p.Public.Key}},
 	}
 	if id := param(r, personParam); id != "" {

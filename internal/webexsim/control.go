@@ -132,6 +132,31 @@ func (s *Sim) Control() http.Handler {
 		return nil, s.SetQueueJoined(r.PathValue("queue"), r.PathValue("who"), v.Joined)
 	})
 
+	handle("GET /huntGroups", func(*http.Request) (any, error) { return s.HuntGroups(), nil })
+	handle("GET /huntGroups/{name}", func(r *http.Request) (any, error) {
+		h, known := s.HuntGroup(r.PathValue("name"))
+		if !known {
+			return nil, errUnknown
+		}
+		return h, nil
+	})
+	handle("GET /groups/{name}", func(r *http.Request) (any, error) {
+		g, known := s.Group(r.PathValue("name"))
+		if !known {
+			return nil, errUnknown
+		}
+		return g, nil
+	})
+	handle("PUT /groups/{name}/members/{who}", func(r *http.Request) (any, error) {
+		var v struct {
+			Member bool `json:"member"`
+		}
+		if err := read(r, &v); err != nil {
+			return nil, err
+		}
+		return nil, s.SetGroupMember(r.PathValue("name"), r.PathValue("who"), v.Member)
+	})
+
 	handle("POST /tokens/revoke", func(*http.Request) (any, error) { s.RevokeServiceAppTokens(); return nil, nil })
 	handle("POST /tokens/expire", func(*http.Request) (any, error) { s.ExpireAccessToken(); return nil, nil })
 	handle("POST /tokens/authorize", func(*http.Request) (any, error) {

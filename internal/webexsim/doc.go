@@ -43,6 +43,9 @@
 //	PUT    /access/{feature}                   the same as the organization's default
 //	GET    /queues, /queues/{queue}            queue is a name or an id
 //	PUT    /queues/{queue}/agents/{who}        {"joined": true}
+//	GET    /huntGroups, /huntGroups/{name}     name is a name or an id
+//	GET    /groups/{name}                      a group of people, by name or id
+//	PUT    /groups/{name}/members/{who}        {"member": true}
 //	POST   /tokens/expire                      the service app's access tokens end now
 //	POST   /tokens/revoke                      all its tokens end
 //	POST   /tokens/authorize                   {"refreshToken": "..."}: a new one, as after an administrator's consent

@@ -38,6 +38,8 @@ type AgentInfo struct {
 	PersonID string `json:"personId"`
 	Email    string `json:"email"`
 	Joined   bool   `json:"joined"`
+	Weight   string `json:"weight"`     // "" unless the policy is WEIGHTED
+	Skill    int    `json:"skillLevel"` // 0 unless the queue is one with Customer Assist
 }
 
 // Person finds a person of the organization.
@@ -226,7 +228,11 @@ func (o *org) queue(name string) *queue {
 func (o *org) queueInfo(q *queue) QueueInfo {
 	v := QueueInfo{ID: o.queueID(q), Name: q.name, LocationID: o.locationID(q.place), Extension: q.extension, Assist: q.assist, AllowJoin: q.allowJoin, Agents: []AgentInfo{}}
 	for _, a := range q.agents {
-		v.Agents = append(v.Agents, AgentInfo{o.personID(a.person), o.email(a.person), a.joined})
+		one := AgentInfo{PersonID: o.personID(a.person), Email: o.email(a.person), Joined: a.joined, Weight: a.weight}
+		if q.assist {
+			one.Skill = a.skill
+		}
+		v.Agents = append(v.Agents, one)
 	}
 	return v
 }
@@ -282,6 +288,63 @@ func (o *org) huntGroupInfo(h *huntGroup) HuntGroupInfo {
 	return v
 }
 
+// GroupInfo is what tests ask about a group of people.
+type GroupInfo struct {
+	ID      string   `json:"id"`
+	Name    string   `json:"name"`
+	Members []string `json:"members"` // e-mail addresses; without those of groups within
+}
+
+// Group finds a group by its name or id.
+func (s *Sim) Group(name string) (GroupInfo, bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	o := s.org
+	g := o.group(name)
+	if g == nil {
+		return GroupInfo{}, false
+	}
+	v := GroupInfo{ID: o.groupID(g.n), Name: g.name, Members: []string{}}
+	for i := range o.people {
+		if !o.deleted[i] && (g.everybody || slices.Contains(g.members, i)) {
+			v.Members = append(v.Members, o.email(i))
+		}
+	}
+	return v, true
+}
+
+func (o *org) group(name string) *group {
+	if n, known := o.groupByID(name); known {
+		return &o.groups[n]
+	}
+	for n := range o.groups {
+		if o.groups[n].name == name {
+			return &o.groups[n]
+		}
+	}
+	return nil
+}
+
+// SetGroupMember puts somebody into a group (name or id), or takes them out, as an
+// administrator does in Control Hub.
+func (s *Sim) SetGroupMember(group, who string, member bool) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	g := s.org.group(group)
+	i, known := s.org.find(who)
+	switch {
+	case g == nil || g.everybody:
+		return fmt.Errorf("webexsim: %q is no group whose members can be changed", group)
+	case !known:
+		return fmt.Errorf("webexsim: nobody is called %q", who)
+	case member && !slices.Contains(g.members, i):
+		g.members = append(g.members, i)
+	case !member:
+		g.members = slices.DeleteFunc(g.members, func(m int) bool { return m == i })
+	}
+	return nil
+}
+
 // QueueJoined says whether a person is an agent of the queue (name or id), and joined.
 func (s *Sim) QueueJoined(queue, who string) (joined, agent bool) {
 	s.mu.RLock()
@@ -302,6 +365,20 @@ func (s *Sim) SetQueueJoined(queue, who string, joined bool) error {
 		return fmt.Errorf("webexsim: %q is no agent of %q", who, queue)
 	}
 	q.agents[at].joined = joined
+	return nil
+}
+
+// RemoveAgent takes somebody out of a queue behind the portal's back, as Control Hub
+// does when it writes a list that was read before they were added.
+func (s *Sim) RemoveAgent(queue, who string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	q, i, at := s.org.agent(queue, who)
+	if q == nil || at < 0 {
+		return fmt.Errorf("webexsim: %q is no agent of %q", who, queue)
+	}
+	q.agents = slices.Delete(q.agents, at, at+1)
+	s.org.agentOf[i] = slices.DeleteFunc(s.org.agentOf[i], func(n int) bool { return n == q.n })
 	return nil
 }
 

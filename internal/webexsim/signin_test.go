@@ -483,6 +483,19 @@ func TestControlPlane(t *testing.T) {
 	if got := control("GET", "/queues", "", 200)["list"].([]any); len(got) != len(c.sim.Queues()) {
 		t.Errorf("%d queues", len(got))
 	}
+	if got := control("GET", "/huntGroups", "", 200)["list"].([]any); len(got) != len(c.sim.HuntGroups()) {
+		t.Errorf("%d hunt groups", len(got))
+	}
+	if got := control("GET", "/huntGroups/IT%20Support%20Berlin", "", 200); got["policy"] != "WEIGHTED" {
+		t.Errorf("hunt group %v", got)
+	}
+	control("GET", "/huntGroups/Nobody", "", 404)
+	control("PUT", "/groups/Empty%20Group/members/"+greta, `{"member":true}`, 204)
+	if got := control("GET", "/groups/Empty%20Group", "", 200); fmt.Sprint(got["members"]) != "["+greta+"]" {
+		t.Errorf("group %v", got)
+	}
+	control("GET", "/groups/Nothing", "", 404)
+	control("PUT", "/groups/Everybody/members/"+greta, `{"member":false}`, 400)
 	if got := control("GET", "/personas", "", 200)["list"].([]any); len(got) != len(webexsim.Personas()) {
 		t.Errorf("%d personas", len(got))
 	}

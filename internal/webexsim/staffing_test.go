@@ -155,3 +155,46 @@ func TestTeams(t *testing.T) {
 		t.Errorf("%d agents", len(seen))
 	}
 }
+
+func TestTheMembersOfAGroupChange(t *testing.T) {
+	t.Parallel()
+	c := start(t, webexsim.Options{CheckContract: true})
+	const leads = "Sales Leads"
+	g, known := c.sim.Group(leads)
+	if !known || len(g.Members) != 3 {
+		t.Fatalf("%+v", g)
+	}
+	shown := func() (names []any) {
+		for _, m := range c.get("/groups/" + g.ID + "/members")["members"].([]any) {
+			names = append(names, m.(map[string]any)["displayName"])
+		}
+		return names
+	}
+	steps := []struct {
+		who    string
+		member bool
+		want   string
+	}{
+		{greta, false, "[Ana López Mei Wang]"},
+		{greta, false, "[Ana López Mei Wang]"},
+		{zoe, true, "[Ana López Mei Wang Zoe Chen]"},
+		{zoe, true, "[Ana López Mei Wang Zoe Chen]"},
+	}
+	for _, step := range steps {
+		if err := c.sim.SetGroupMember(g.ID, step.who, step.member); err != nil {
+			t.Fatal(err)
+		}
+		if got := fmt.Sprint(shown()); got != step.want {
+			t.Errorf("%s is a member, %t: %s, want %s", step.who, step.member, got, step.want)
+		}
+	}
+	for _, err := range []error{c.sim.SetGroupMember("Nobody's", greta, true), c.sim.SetGroupMember(leads, "nobody@patchbay.example", true)} {
+		if err == nil {
+			t.Error("no error")
+		}
+	}
+	c.sim.Reset()
+	if g, _ := c.sim.Group(leads); len(g.Members) != 3 {
+		t.Errorf("after a reset: %+v", g)
+	}
+}

@@ -464,6 +464,23 @@ document.addEventListener('click', async (event) => {
   setTimeout(() => { label.textContent = before }, 2000)
 })
 
+// ---- Search ----
+
+// The address follows what was looked for, so that the way back leads to it.
+document.addEventListener('htmx:after:swap', ({ detail: { ctx } }) => {
+  const form = ctx.sourceElement
+  if (!form?.matches?.('form[data-search]')) return
+  const wanted = new URLSearchParams([...new FormData(form)].filter(([, value]) => value !== ''))
+  history.replaceState(history.state, '', form.action + (wanted.size ? '?' + wanted : ''))
+})
+
+// ---- What is shown once ----
+
+// A page that the browser keeps for Back must not show it again.
+window.addEventListener('pagehide', () => {
+  document.querySelectorAll('[data-once]').forEach((e) => e.remove())
+})
+
 // ---- Start ----
 
 let arrived = false
