@@ -183,9 +183,9 @@ func (n namesOf) sentence(g access.Grant) string {
 	key := "grant.sentence." + who
 	args := []any{"Name", n.holder(g.To), "Role", tr(n.r, "role."+string(g.Role)), "Scope", n.scope(g.Scope)}
 	if !g.Until.IsZero() {
-		return tr(n.r, key+".until", append(args, "Until", n.s.moment(n.r, g.Until))...)
+		return tr(n.r, "grant.sentence.until."+who, append(args, "Until", n.s.moment(n.r, g.Until))...)
 	}
-	return tr(n.r, key, args...)
+	return tr(n.r, "grant.sentence."+who, args...)
 }
 
 // holder is the present name of who holds a grant, else the one of then.
