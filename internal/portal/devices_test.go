@@ -17,6 +17,7 @@ import (
 	"patchbay/internal/access"
 	"patchbay/internal/audit"
 	"patchbay/internal/redisdb/redistest"
+	"patchbay/internal/selfservice"
 	"patchbay/internal/webexsim"
 )
 
@@ -84,7 +85,8 @@ func (w *world) phone(t *testing.T, b *browser, prefix, who string) string {
 // log searches the log as ines.
 func (w *world) log(t *testing.T, setting string) []audit.Entry {
 	t.Helper()
-	records, _, err := w.replicas[0].Settings.SearchLog(t.Context(), w.admin(t), audit.Filter{Setting: setting}, "", 50)
+	page, err := w.replicas[0].Settings.SearchLog(t.Context(), w.admin(t), selfservice.LogQuery{Filter: audit.Filter{Setting: setting}}, "", 50)
+	records := page.Records
 	if err != nil {
 		t.Fatal(err)
 	}
