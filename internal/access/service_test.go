@@ -695,7 +695,7 @@ func TestALateWriterIsTold(t *testing.T) {
 		}}, IsAdmin: func(string) bool { return false }, HasAdmins: true, Now: w.now, Log: slog.New(slog.DiscardHandler),
 	})
 	made, err := slow.Create(ctx, bossCaller(), access.Grant{To: to(ana), Role: access.Helpdesk, Scope: in(berlin)})
-	wantKey(t, "a write over another one", err, "grant.moved")
+	wantKey(t, "a write over another one", err, "grant.changed")
 	if e, err := w.log.Get(ctx, made.RecordID); err != nil || e.Outcome != audit.Failed {
 		t.Errorf("the record says %+v, %v", e, err)
 	}
