@@ -33,7 +33,7 @@ func grantingStates(f Frame) []GalleryState {
 		page("page-access-failed", "Page: Access, the list cannot be read", GalleryState{Show: AccessPage(wrong(access), Access{Search: Field{Name: "q"}, Problem: "We cannot find out at the moment who may do what. Try again in a few seconds."})}),
 		page("page-access-found", "Page: Access, something was found", GalleryState{Show: AccessPage(access, with(grants, func(p *Access) {
 			p.Searched, p.Search.Value = true, "ben"
-			p.Found = []Found{{Name: "Ben Fischer", Detail: "ben.fischer@example.com · Berlin", Links: []Link{{"What they may do", "/access?to=1"}, {"Who may do what here", "/access?on=1"}}}}
+			p.Found = []Match{{Name: "Ben Fischer", Detail: "ben.fischer@example.com · Berlin", Links: []Link{{"What they may do", "/access?to=1"}, {"Who may do what here", "/access?on=1"}}}}
 		}))}),
 		page("page-access-none", "Page: Access, nothing was found", GalleryState{Show: AccessPage(access, with(grants, func(p *Access) { p.Searched, p.Search.Value, p.Soon = true, "zzz", nil }))}),
 		page("page-access-on", "Page: Access to somebody", GalleryState{Show: AccessPage(access, with(grants, func(p *Access) {
@@ -111,7 +111,7 @@ func fixtureGranting(step string) Granting {
 	}
 	switch step {
 	case StepWho:
-		p.Offered, p.Found = true, []Found{
+		p.Offered, p.Found = true, []Match{
 			{Name: "Ben Fischer", Detail: "ben.fischer@example.com · Berlin", Button: Action{Label: "Choose", Hidden: []Hidden{{"to", "1"}}}},
 			{Name: "Portal Helpdesk", Detail: "Group of 12 members", Button: Action{Label: "Choose", Hidden: []Hidden{{"to", "group:2"}}}},
 		}
@@ -145,7 +145,7 @@ func fixturePolicy() Policy {
 		Roles: []string{"Everybody", "Helpdesk"}, Rows: []PolicyRow{row("forwarding", "Call forwarding", 1), row("dnd", "Do not disturb", 2), row("phones", "Phones", 0)},
 		Reasons: []Option{{Value: "helpdesk", Text: "Helpdesk", On: true}, {Value: "administrator", Text: "Administrator"}}, Contact: Field{Name: "contact", Value: "IT Service Desk, ext. 1000"},
 		Printed: "A locked setting says: Your organisation manages this setting. To change it, contact IT Service Desk, ext. 1000.",
-		Preview: &PreviewSearch{Search: Field{Name: "preview", Value: "greta"}, Searched: true, Found: []Found{
+		Preview: &PreviewSearch{Search: Field{Name: "preview", Value: "greta"}, Searched: true, Found: []Match{
 			{Name: "Greta Holm", Detail: "greta.holm@example.com · Berlin", Button: Action{ID: "preview-1", URL: "/people/1/preview", Label: "See it as Greta Holm"}},
 		}},
 	}

@@ -180,7 +180,6 @@ func (n namesOf) sentence(g access.Grant) string {
 	case g.To.Group != "":
 		who = "group"
 	}
-	key := "grant.sentence." + who
 	args := []any{"Name", n.holder(g.To), "Role", tr(n.r, "role."+string(g.Role)), "Scope", n.scope(g.Scope)}
 	if !g.Until.IsZero() {
 		return tr(n.r, "grant.sentence.until."+who, append(args, "Until", n.s.moment(n.r, g.Until))...)
