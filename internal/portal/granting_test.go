@@ -3,6 +3,7 @@ package portal_test
 import (
 	"encoding/json"
 	"fmt"
+	"html"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -100,26 +101,21 @@ func TestGrantsCountInLiveSessionsOnEveryReplica(t *testing.T) {
 			return !slices.ContainsFunc(w.replicas, func(r *replica) bool { return helper.at(r).get(gretaAPI).status != status })
 		}
 	}
-	if !everywhere(http.StatusNotFound)() {
+	const none = http.StatusForbidden // who may read nobody is told so; see the scope's own tests for 404
+	if !everywhere(none)() {
 		t.Fatal("somebody reads another's settings without a grant")
 	}
 	berlin := fmt.Sprintf(`{"locations":[%q]}`, w.replicas[0].place(t, "Berlin"))
 	id := admin.at(w.replicas[1]).grant(maria, "helpdesk", berlin)
 	eventually(t, "the grant", everywhere(http.StatusOK))
 	a := admin.at(w.replicas[2]).json(http.MethodDelete, "/api/grants/"+id+"?reason=over", "").wants(t, http.StatusNoContent)
-	eventually(t, "the end of the grant", everywhere(http.StatusNotFound))
+	eventually(t, "the end of the grant", everywhere(none))
 	admin.json(http.MethodPost, "/api/history/"+a.header.Get("Audit-Id")+"/undo", "").wants(t, http.StatusOK)
 	eventually(t, "the grant after the undo", everywhere(http.StatusOK))
 
 	// One that ends by itself.
-	admin.json(http.MethodPatch, "/api/grants/"+id, fmt.Sprintf(`{"until":%q,"reason":"soon"}`, time.Now().Add(time.Hour).Format(time.RFC3339))).wants(t, http.StatusOK)
-	for _, r := range w.replicas {
-		r.clock.pass(61 * time.Minute)
-	}
-	helper = w.signIn(t, maria)
-	if !everywhere(http.StatusNotFound)() {
-		t.Error("a grant outlives its end")
-	}
+	admin.json(http.MethodPatch, "/api/grants/"+id, fmt.Sprintf(`{"until":%q,"reason":"soon"}`, time.Now().Add(1500*time.Millisecond).Format(time.RFC3339Nano))).wants(t, http.StatusOK)
+	eventually(t, "the end by itself", everywhere(none))
 }
 
 func TestGrantsByTheAPI(t *testing.T) {
@@ -138,7 +134,7 @@ func TestGrantsByTheAPI(t *testing.T) {
 		got["reason"] != "ticket 1" || value(got, "by.name") != "Ines Keller" || got["at"] == nil || value(got, "to.group") != nil {
 		t.Errorf("the grant is %s", a.body)
 	}
-	queue := w.queue(t, "Sales Hotline").ID
+	queue := w.queue(t, "Sales Hotline").ID // in Berlin, where Ben is a helper and no lead
 	admin.grant(ana, "lead", fmt.Sprintf(`{"queues":[%q]}`, queue))
 	admin.grant(tom, "administrator", fmt.Sprintf(`{"locations":[%q]}`, madrid))
 	lists := map[string]int{
@@ -280,7 +276,7 @@ func fieldOf(t *testing.T, body, name string) string {
 	if m == nil {
 		t.Fatalf("the page has no %s:\n%s", name, body)
 	}
-	return m[1]
+	return html.UnescapeString(m[1])
 }
 
 func TestGrantingStepByStepWithoutJavaScript(t *testing.T) {
