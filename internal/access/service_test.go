@@ -441,9 +441,9 @@ func TestUndo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = s.UndoGrant(ctx, bossCaller(), entry(made.RecordID), false, "")
-	wantKey(t, "undo of what has moved since", err, "grant.changed")
-	if _, err := s.UndoGrant(ctx, bossCaller(), entry(extended.RecordID), false, ""); err != nil {
+	_, _, err = s.UndoGrant(ctx, bossCaller(), entry(made.RecordID), "", "")
+	wantKey(t, "undo of what has moved since", err, "grant.moved")
+	if _, _, err := s.UndoGrant(ctx, bossCaller(), entry(extended.RecordID), "", ""); err != nil {
 		t.Error(err)
 	}
 	if g, err := s.Grant(ctx, bossCaller(), made.Grant.ID); err != nil || !g.Until.IsZero() {
@@ -456,16 +456,19 @@ func TestUndo(t *testing.T) {
 	if s.MayUndo(w.caller(0, ana), entry(revoked.RecordID)) {
 		t.Error("anybody could undo it")
 	}
-	_, err = s.UndoGrant(ctx, w.caller(0, tom), entry(revoked.RecordID), true, "")
+	_, _, err = s.UndoGrant(ctx, w.caller(0, tom), entry(revoked.RecordID), "*", "")
 	wantKey(t, "who lost it puts it back", err, "grant.tooMuch")
-	back, err := s.UndoGrant(ctx, bossCaller(), entry(revoked.RecordID), false, "")
-	if err != nil || back.Grant.ID != made.Grant.ID || back.Grant.By != made.Grant.By || !back.Grant.At.Equal(made.Grant.At) {
-		t.Errorf("%+v, %v; want %+v", back.Grant, err, made.Grant)
+	backID, _, err := s.UndoGrant(ctx, bossCaller(), entry(revoked.RecordID), "", "")
+	if err != nil {
+		t.Fatal(err)
 	}
-	if e := entry(back.RecordID); e.Undoes != revoked.RecordID {
+	if back, err := s.Grant(ctx, bossCaller(), made.Grant.ID); err != nil || back.By != made.Grant.By || !back.At.Equal(made.Grant.At) {
+		t.Errorf("%+v, %v; want %+v", back, err, made.Grant)
+	}
+	if e := entry(backID); e.Undoes != revoked.RecordID {
 		t.Errorf("it is not recorded as an undo: %+v", e)
 	}
-	if _, err := s.UndoGrant(ctx, bossCaller(), entry(made.RecordID), false, ""); err != nil || grants() != 0 {
+	if _, _, err := s.UndoGrant(ctx, bossCaller(), entry(made.RecordID), "", ""); err != nil || grants() != 0 {
 		t.Errorf("undo of the grant: %v, %d are left", err, grants())
 	}
 
@@ -480,12 +483,12 @@ func TestUndo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, _, err = s.UndoPolicy(ctx, bossCaller(), entry(first), false, "")
+	_, _, err = s.UndoPolicy(ctx, bossCaller(), entry(first), "", "")
 	wantKey(t, "undo of a policy that has moved since", err, "policy.changed")
-	if now, _, err := s.UndoPolicy(ctx, bossCaller(), entry(second), false, ""); err != nil || now.Contact != "IT, ext. 1000" {
+	if _, now, err := s.UndoPolicy(ctx, bossCaller(), entry(second), "", ""); err != nil || !strings.Contains(string(now.JSON), "IT, ext. 1000") {
 		t.Errorf("%+v, %v", now, err)
 	}
-	if now, _, err := s.UndoPolicy(ctx, bossCaller(), entry(second), true, ""); err != nil || now.Contact != "IT, ext. 1000" {
+	if _, now, err := s.UndoPolicy(ctx, bossCaller(), entry(second), "*", ""); err != nil || !strings.Contains(string(now.JSON), "IT, ext. 1000") {
 		t.Errorf("%+v, %v", now, err)
 	}
 }
@@ -692,7 +695,7 @@ func TestALateWriterIsTold(t *testing.T) {
 		}}, IsAdmin: func(string) bool { return false }, HasAdmins: true, Now: w.now, Log: slog.New(slog.DiscardHandler),
 	})
 	made, err := slow.Create(ctx, bossCaller(), access.Grant{To: to(ana), Role: access.Helpdesk, Scope: in(berlin)})
-	wantKey(t, "a write over another one", err, "grant.changed")
+	wantKey(t, "a write over another one", err, "grant.moved")
 	if e, err := w.log.Get(ctx, made.RecordID); err != nil || e.Outcome != audit.Failed {
 		t.Errorf("the record says %+v, %v", e, err)
 	}

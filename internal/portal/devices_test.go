@@ -17,6 +17,7 @@ import (
 	"patchbay/internal/access"
 	"patchbay/internal/audit"
 	"patchbay/internal/redisdb/redistest"
+	"patchbay/internal/selfservice"
 	"patchbay/internal/webexsim"
 )
 
@@ -84,7 +85,8 @@ func (w *world) phone(t *testing.T, b *browser, prefix, who string) string {
 // log searches the log as ines.
 func (w *world) log(t *testing.T, setting string) []audit.Entry {
 	t.Helper()
-	records, _, err := w.replicas[0].Settings.SearchLog(t.Context(), w.admin(t), audit.Filter{Setting: setting}, "", 50)
+	page, err := w.replicas[0].Settings.SearchLog(t.Context(), w.admin(t), selfservice.LogQuery{Filter: audit.Filter{Setting: setting}}, "", 50)
+	records := page.Records
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -214,7 +216,7 @@ func TestAPhoneOfSomebodyElseIsNotThere(t *testing.T) {
 		page := w.of("", greta, "/phones/"+id)
 		b.get(page).wants(t, http.StatusNotFound)
 		b.get(page+"/remove").wants(t, http.StatusNotFound)
-		b.submit(page + "/remove").wants(t, http.StatusNotFound)
+		b.submit(page+"/remove").wants(t, http.StatusNotFound)
 		b.submit(page+"/restart").wants(t, http.StatusNotFound)
 		b.submit(page, "_fields", "lines.x.label").wants(t, http.StatusNotFound)
 		if n := len(w.log(t, "refused")) - before; n != 9 {
@@ -426,7 +428,7 @@ func TestPhonesAreRestartedAndRemovedAfterAReview(t *testing.T) {
 			b := w.signIn(t, omar)
 			phone := w.phone(t, b, "", greta)
 			b.get(w.of("", greta, "/phones"))
-			review := b.get(phone + "/restart").wants(t, http.StatusOK)
+			review := b.get(phone+"/restart").wants(t, http.StatusOK)
 			if !strings.Contains(review.body, "calls on it end") || len(w.sent(http.MethodPost, pathApply)) != 0 {
 				t.Errorf("the review: %s", review.body)
 			}
@@ -434,7 +436,7 @@ func TestPhonesAreRestartedAndRemovedAfterAReview(t *testing.T) {
 			if done.at != w.of("", greta, "/phones") || !strings.Contains(done.body, "is restarting") || len(w.sent(http.MethodPost, pathApply)) != 1 {
 				t.Errorf("restarting ended at %s", done.at)
 			}
-			review = b.get(phone + "/remove").wants(t, http.StatusOK)
+			review = b.get(phone+"/remove").wants(t, http.StatusOK)
 			if !strings.Contains(review.body, "Remove Cisco Desk Phone 9851") || !strings.Contains(review.body, "cannot be undone") || len(w.sent(http.MethodDelete, pathDevice)) != 0 {
 				t.Errorf("the review: %s", review.body)
 			}

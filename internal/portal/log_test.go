@@ -156,7 +156,7 @@ func TestTheLogTellsTheWholeStory(t *testing.T) {
 	if _, _, err := w.replicas[0].Settings.Access.SetPolicy(t.Context(), w.caller(t, ines), &access.Policy{Contact: "ext. 1000"}, access.PolicyOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.replicas[0].Settings.SetMinimum(t.Context(), w.caller(t, ines), w.queue(t, "Sales Hotline").ID, 2, ""); err != nil {
+	if _, err := w.replicas[0].Settings.SetMinimum(t.Context(), w.caller(t, ines), w.queue(t, "Sales Hotline").ID, selfservice.Document{"minimum": json.Number("2")}, selfservice.WriteOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := w.replicas[0].Settings.RemoveAgent(t.Context(), w.caller(t, ines), w.queue(t, "Sales Hotline").ID, w.sim.MustPerson(greta).ID, selfservice.WriteOptions{}); err != nil {

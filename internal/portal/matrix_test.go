@@ -68,17 +68,6 @@ func (w *world) cast(t *testing.T) []player {
 	return parts
 }
 
-// caller is somebody as the first replica sees them now.
-func (w *world) caller(t testing.TB, email string) access.Caller {
-	t.Helper()
-	p := w.sim.MustPerson(email)
-	c, err := w.replicas[0].Settings.Access.Caller(t.Context(), p.ID, p.DisplayName, email)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c
-}
-
 // expected is what a role's bundle and scope say, worked out from the declared
 // permission alone: not with the code that decides.
 func expected(p player, r web.Route) reach {

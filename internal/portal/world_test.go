@@ -38,7 +38,6 @@ const (
 	zoe   = "zoe.chen@patchbay.example"
 	sam   = "sam.oneill@patchbay.example"
 	omar  = "omar.haddad@patchbay.example"
-	lena  = "lena.braun@patchbay.example"
 )
 
 // Paths of the contract.

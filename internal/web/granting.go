@@ -173,13 +173,14 @@ func (n namesOf) scope(sc access.Scope) string {
 
 // sentence says a grant: "Ben Fischer is Helpdesk for Berlin until Fri 4 December, 18:00."
 func (n namesOf) sentence(g access.Grant) string {
-	key := "grant.sentence.person"
+	who := "person"
 	switch {
 	case g.Role == access.Colleague:
-		key = "grant.sentence.colleague"
+		who = "colleague"
 	case g.To.Group != "":
-		key = "grant.sentence.group"
+		who = "group"
 	}
+	key := "grant.sentence." + who
 	args := []any{"Name", n.holder(g.To), "Role", tr(n.r, "role."+string(g.Role)), "Scope", n.scope(g.Scope)}
 	if !g.Until.IsZero() {
 		return tr(n.r, key+".until", append(args, "Until", n.s.moment(n.r, g.Until))...)
