@@ -114,7 +114,7 @@ func (s *Server) renderStart(w http.ResponseWriter, r *http.Request, status int,
 	f.HasError = fault != ""
 	return render(w, r, status, templates.StartActingPage(f, templates.StartActing{
 		URL: v.base + "/start", Next: s.nextWithin(v, next), Name: v.subject.Name, For: formTag(r), Required: s.reasonNeeded(v),
-		Reason: templates.Field{Name: "reason", Value: reason, Error: fault}, Back: templates.Link{Text: tr(r, "nav.people"), URL: "/people"},
+		Reason: templates.Field{Name: "reason", Value: reason, Error: fault}, Back: templates.Link{Text: tr(r, "acting.back"), URL: "/people"},
 	}))
 }
 
