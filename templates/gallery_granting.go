@@ -76,10 +76,10 @@ func grantingStates(f Frame) []GalleryState {
 func fixtureGrants() Access {
 	return Access{
 		GrantURL: "/access/grant", Search: Field{Name: "q"}, Total: "3 grants", Older: Link{"Show older grants", "/access?from=50"},
-		Soon: []Grant{{ID: "soon-1", Sentence: "Ben Fischer is Helpdesk for Berlin and München until Fri 4 December, 18:00.", By: "Granted by Ines Keller on Mon 2 November, 09:12.", Reason: "ticket 48213",
+		Soon: []Grant{{ID: "soon-1", Sentence: "Ben Fischer is Helpdesk for Berlin and München until Fri 4 December, 18:00.", By: "Granted by Ines Keller on Mon 2 November, 09:12.", Reason: "Reason: ticket 48213",
 			End: Tag{ToneWarn, "Ends in 9 days"}, Extend: Link{"Change the end", "/access/1/extend"}, Revoke: Link{"Revoke", "/access/1/revoke"}, Holder: Link{"All of Ben Fischer", "/access?to=1"}}},
 		Grants: []Grant{
-			{ID: "grant-1", Sentence: "Ben Fischer is Helpdesk for Berlin and München until Fri 4 December, 18:00.", By: "Granted by Ines Keller on Mon 2 November, 09:12.", Reason: "ticket 48213",
+			{ID: "grant-1", Sentence: "Ben Fischer is Helpdesk for Berlin and München until Fri 4 December, 18:00.", By: "Granted by Ines Keller on Mon 2 November, 09:12.", Reason: "Reason: ticket 48213",
 				End: Tag{ToneWarn, "Ends in 9 days"}, Extend: Link{"Change the end", "/access/1/extend"}, Revoke: Link{"Revoke", "/access/1/revoke"}, Holder: Link{"All of Ben Fischer", "/access?to=1"}},
 			{ID: "grant-2", Sentence: "Everybody in the group Kundenservice Warenannahme, Reklamationen und Ersatzteile Nord-West is Queue lead for Sales Hotline, Service Berlin, Night Desk and 4 more.",
 				By: "Granted by Eva-Charlotta Lindqvist-Söderström von Hohenberg on Mon 2 November, 09:12.", Holders: "In this group: Ana López, Tom Baker and 17 more.", Revoke: Link{"Revoke", "/access/2/revoke"}},
