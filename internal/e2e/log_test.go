@@ -3,6 +3,7 @@ package e2e
 import (
 	"encoding/csv"
 	"net/http"
+	"net/http/cookiejar"
 	"net/url"
 	"strings"
 	"testing"
@@ -10,16 +11,58 @@ import (
 	"github.com/chromedp/chromedp/kb"
 )
 
+// client is somebody signed in without a tab: for what only has to have happened.
+type client struct {
+	t    *testing.T
+	p    *portal
+	http *http.Client
+}
+
+// signedIn signs somebody in, as Firefox on Windows.
+func signedIn(t *testing.T, p *portal, who string) client {
+	t.Helper()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	transport := &http.Transport{}
+	t.Cleanup(transport.CloseIdleConnections)
+	c := client{t, p, &http.Client{Jar: jar, Transport: transport, Timeout: patience}}
+	if status := c.send(http.MethodGet, "/authenticate?login_hint="+who, ""); status != http.StatusOK {
+		t.Fatalf("signing in as %s: %d", who, status)
+	}
+	return c
+}
+
+func (c client) send(method, path, body string) int {
+	c.t.Helper()
+	r, err := http.NewRequestWithContext(c.t.Context(), method, c.p.url+path, strings.NewReader(body))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("User-Agent", "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:128.0) Gecko/20100101 Firefox/128.0")
+	res, err := c.http.Do(r)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	_ = res.Body.Close()
+	return res.StatusCode
+}
+
+func (c client) put(path, body string) {
+	c.t.Helper()
+	if status := c.send(http.MethodPut, path, body); status != http.StatusOK {
+		c.t.Fatalf("PUT %s: %d", path, status)
+	}
+}
+
 // An administrator finds a change of somebody else by keyboard, exports what was
 // found, and undoes it in the log.
 func TestTheChangeLogByKeyboard(t *testing.T) {
 	t.Parallel()
 	p := ownPortal(t)
-	own := newTab(t, p)
-	own.signIn(lena, "/calls")
-	own.card("Do not disturb").by("switch", "Do not disturb").click()
-	own.card("Do not disturb").says("Saved")
-	own.settled()
+	signedIn(t, p, lena).put("/api/me/settings/doNotDisturb", `{"enabled":true}`)
 
 	b := newTab(t, p)
 	b.signIn(ines, "/log")
@@ -68,10 +111,7 @@ func TestTheChangeLogByKeyboard(t *testing.T) {
 func TestTheChangeLogWithoutJavaScript(t *testing.T) {
 	t.Parallel()
 	p := ownPortal(t)
-	own := newTab(t, p)
-	own.signIn(nils, "/calls")
-	own.card("Do not disturb").by("switch", "Do not disturb").click()
-	own.card("Do not disturb").says("Saved")
+	signedIn(t, p, nils).put("/api/me/settings/doNotDisturb", `{"enabled":true}`)
 	p.setAtWebex(t, nils, "doNotDisturb", `{"enabled":false}`)
 
 	b := newPlainTab(t, p)
@@ -94,8 +134,7 @@ func TestTheChangeLogWithoutJavaScript(t *testing.T) {
 func TestSessionsAreEndedOnThePage(t *testing.T) {
 	t.Parallel()
 	p := ownPortal(t)
-	here, there, third := newTab(t, p), newTab(t, p), newTab(t, p)
-	there.signIn(raj, "/phones")
+	here, there := newTab(t, p), signedIn(t, p, raj)
 	here.signIn(raj, "/phones")
 	here.by("DisclosureTriangle", "Raj Patel*").click()
 	here.by("link", "Where you are signed in").click()
@@ -103,22 +142,22 @@ func TestSessionsAreEndedOnThePage(t *testing.T) {
 	sessions := here.card("Sessions")
 	sessions.says("This one")
 	sessions.says("Chrome on Linux")
+	sessions.says("Firefox on Windows")
 	for _, l := range looks {
 		inspect(here, "sessions", l)
 	}
 	here.size(1280, 900)
-	end := sessions.button("End : Chrome on Linux")
+	end := sessions.button("End : Firefox on Windows")
 	focusBy(here, "Tab", end)
 	here.keys(kb.Enter)
 	here.by("main", "").says("The session has been ended")
-	third.signIn(raj, "/phones")
+	third := signedIn(t, p, raj)
 	here.open("/sessions")
 	sessions.button("End the other session").click()
 	here.by("main", "").says("1 session has been ended")
-	for name, b := range map[string]*tab{"one": there, "the other": third} {
-		status := value[float64](b, `fetch('/api/me').then((r) => r.status)`)
-		if status != http.StatusUnauthorized {
-			t.Errorf("the session of %s tab still answers %v", name, status)
+	for name, c := range map[string]client{"the first": there, "the second": third} {
+		if status := c.send(http.MethodGet, "/api/me", ""); status != http.StatusUnauthorized {
+			t.Errorf("%s session still answers %d", name, status)
 		}
 	}
 	if status := value[float64](here, `fetch('/api/me').then((r) => r.status)`); status != http.StatusOK {

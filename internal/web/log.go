@@ -241,7 +241,7 @@ func (s *Server) logForm(r *http.Request, f logFilter) templates.LogFilter {
 		return templates.Field{Name: name, Value: f.values.Get(name), Error: f.faults[name], Meaning: f.names[name]}
 	}
 	form := templates.LogFilter{URL: "/log", Person: field("person"), Actor: field("actor"), From: field("from"), To: field("to"), Active: len(f.values) > 0, Zone: zoneName(s.zone(r))}
-	if form.Person.Value == "" { // a link may name whom it concerned
+	if form.Person.Value == "" && f.values.Has("subject") { // a link may name whom it concerned
 		form.Person = field("subject")
 	}
 	for _, name := range []string{"from", "to"} { // a link may name a time

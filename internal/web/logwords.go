@@ -17,9 +17,6 @@ import (
 	"patchbay/templates"
 )
 
-// devicesName is the name under which the log has what was done to phones.
-const devicesName = "devices"
-
 // settled are the kinds of records that leave nothing to undo, so that nothing need
 // be said about it.
 var settled = []string{refusedName, signInName, exportName, sessionsName, actingName, verifyName}
@@ -45,7 +42,7 @@ func (s *Server) tellKind(r *http.Request, rec selfservice.Record, region string
 	case selfservice.AgentsName:
 		return tellAgent(r, rec, region)
 	case selfservice.CoverName:
-		return tr(r, "log.sentence.cover", "Queue", rec.Object.Name), raw(rec.Before, rec.After, func(string) string { return tr(r, "log.cover") })
+		return tr(r, "log.sentence.cover", "Queue", rec.Object.Name), differencesOf(r, rec.Setting, rec.Changes, region)
 	case refusedName:
 		if page, opened := strings.CutPrefix(rec.Object.ID, http.MethodGet+" "); opened {
 			return tr(r, "log.sentence.refused.open", "What", page), nil
@@ -63,6 +60,9 @@ func (s *Server) tellKind(r *http.Request, rec selfservice.Record, region string
 	case sessionsName:
 		return tr(r, "log.sentence.session", "Device", deviceWords(r, rec.Object.Name)), nil
 	case actingName:
+		if rec.Object.Kind == objectPreview {
+			return tr(r, "log.sentence.preview", "Name", rec.Subject.Name), nil
+		}
 		if visitorFrom(r.Context()).Is(rec.Subject.ID) {
 			return tr(r, "log.sentence.acting.you", "Name", rec.Actor.Name), nil
 		}
@@ -74,13 +74,11 @@ func (s *Server) tellKind(r *http.Request, rec selfservice.Record, region string
 			return tr(r, "log.sentence.whole", "Count", v.Entries), nil
 		}
 		return tr(r, "log.sentence.broken"), nil
-	case devicesName:
-		return tr(r, "log.sentence.device", "Name", rec.Object.Name), raw(rec.Before, rec.After, nil)
 	}
 	var changes []templates.Difference
 	switch {
 	case rec.Setting == nil:
-		changes = raw(rec.Before, rec.After, nil)
+		changes = raw(rec.Before, rec.After)
 	case rec.Setting.Group != "queues":
 		changes = differencesOf(r, rec.Setting, besides(rec.Changes), region)
 	}
@@ -307,7 +305,7 @@ func kindWords(r *http.Request, kind string) string {
 
 // otherKinds are the kinds of records that are no settings of people.
 var otherKinds = []string{
-	selfservice.CoverName, access.GrantsName, access.PolicyName, devicesName, signInName, sessionsName, actingName, refusedName, exportName, verifyName,
+	selfservice.CoverName, access.GrantsName, access.PolicyName, selfservice.DevicesName, signInName, sessionsName, actingName, refusedName, exportName, verifyName,
 }
 
 // kinds lists all kinds of records, as a filter offers them.
@@ -325,8 +323,8 @@ func kinds() []string {
 const queuesPart = "queues"
 
 // raw compares two sides of a record value by value, for kinds whose words nobody
-// knows; label names a path, nil takes it as it is.
-func raw(before, after json.RawMessage, label func(path string) string) []templates.Difference {
+// knows.
+func raw(before, after json.RawMessage) []templates.Difference {
 	a, b := flat(before), flat(after)
 	paths := maps.Clone(a)
 	maps.Copy(paths, b)
@@ -335,11 +333,7 @@ func raw(before, after json.RawMessage, label func(path string) string) []templa
 		if a[path] == b[path] {
 			continue
 		}
-		d := templates.Difference{Label: path, Before: a[path], After: b[path]}
-		if label != nil {
-			d.Label = label(path)
-		}
-		list = append(list, d)
+		list = append(list, templates.Difference{Label: path, Before: a[path], After: b[path]})
 	}
 	return list
 }
