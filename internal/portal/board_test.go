@@ -112,16 +112,8 @@ func TestTheBoardOfTwentyQueuesAsksWebexForLittle(t *testing.T) {
 	}
 	t.Logf("a warm board of %d agents: %d calls, and %d in the background", agents, len(own), len(away))
 
-	for until := time.Now().Add(time.Minute); ; {
-		if err := w.replicas[0].Settings.RefreshBoards(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		if calls := w.calls(func() { b.viewBoard("/board") }); len(calls) == 0 {
-			break
-		}
-		if time.Now().After(until) {
-			t.Fatal("the board asks Webex again and again")
-		}
+	if err := w.replicas[0].Settings.RefreshBoards(t.Context()); err != nil {
+		t.Fatal(err)
 	}
 	for u, a := range b.viewBoard("/board") {
 		if strings.Contains(a.body, "not known yet") {
@@ -132,7 +124,7 @@ func TestTheBoardOfTwentyQueuesAsksWebexForLittle(t *testing.T) {
 
 func TestTheBoardShowsWhatIsInReach(t *testing.T) {
 	t.Parallel()
-	w := start(t, setup{sim: webexsim.Options{People: 4500}})
+	w := start(t, setup{sim: webexsim.Options{Teams: 30}})
 	w.lead(t, ben, "Sales Hotline", "Night Desk", "Reception Berlin")
 	b := w.signIn(t, ben)
 	page := b.get("/board?js=0").wants(t, http.StatusOK)

@@ -306,14 +306,14 @@ func (s *Service) recordOf(c access.Caller, subject Subject, e audit.Entry) Reco
 // mayUndo reports whether the caller could make the change that undoes a record, as
 // far as the portal decides.
 func (s *Service) mayUndo(c access.Caller, subject Subject, r Record) bool {
-	switch {
-	case r.Entry.Setting == access.GrantsName || r.Entry.Setting == access.PolicyName:
+	switch r.Entry.Setting {
+	case access.GrantsName, access.PolicyName:
 		return s.Access.MayUndo(c, r.Entry)
-	case r.Entry.Setting == AgentsName:
+	case AgentsName:
 		return mayQueue(c, access.StaffQueues, queueOf(r.Object))
-	case r.Entry.Setting == CoverName:
+	case CoverName:
 		return mayQueue(c, access.SwitchAgents, queueOf(r.Object))
-	case r.Entry.Setting == DevicesName:
+	case DevicesName:
 		may, _ := ManagesPhones(c, subject)
 		return may
 	}
