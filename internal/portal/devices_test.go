@@ -300,7 +300,7 @@ func TestLabelsOfLines(t *testing.T) {
 	}
 	undo := "/api/history/" + a.header.Get("Audit-Id") + "/undo"
 	w.signIn(t, maria).json(http.MethodPost, undo, "").wants(t, http.StatusNotFound)
-	w.signIn(t, ines).json(http.MethodPost, undo, "").wants(t, http.StatusConflict) // her own phone
+	w.signIn(t, ines).json(http.MethodPost, undo, "").wants(t, http.StatusForbidden) // her own phone
 	b.json(http.MethodPost, undo, "").wants(t, http.StatusOK)
 	if got := b.list(t, lines)[1]["label"]; got != "" {
 		t.Errorf("after the undo the label is %q", got)

@@ -210,7 +210,7 @@ func TestTheLogTellsTheWholeStory(t *testing.T) {
 		"Ended a session:", "Exported the change log: 17 entries", "Undo: Revoked Helpdesk for Berlin from Ben Fischer", "Removed Greta Holm from Sales Hotline",
 		"Minimum cover of Sales Hotline: changed", "Changed the policy", "Tried to open /api/people/{person}/settings: refused", "Tried to open /log: refused",
 		"Left Service Berlin", "Started to help Greta Holm", "Do not disturb: turned on", "Ben Fischer, Helpdesk, for Greta Holm", "reason: ticket 48213",
-		"Was not let in: no calling user of the organisation", "Granted Helpdesk for Berlin to Ben Fischer", "somebody not known", "tracking id</dt> <dd>PATCHBAY_", "ext. 1000",
+		"Was not let in: no calling user of the organisation", "Granted Helpdesk for Berlin to Ben Fischer", "somebody not known", "tracking id</dt><dd>PATCHBAY_", "ext. 1000",
 	} {
 		if !strings.Contains(body, words) {
 			t.Errorf("the page does not say %q", words)

@@ -181,6 +181,7 @@ func TestAnswersFitTheirDescription(t *testing.T) {
 	}
 	w.peopleAnswers(t, hold)
 	w.boardAnswers(t, hold)
+	w.administrationAnswers(t, hold)
 	// Throttling comes last: what Webex has asked for holds on.
 	for _, trouble := range [][2]int{{400, 409}, {403, 403}, {404, 404}, {500, 502}, {504, 504}, {429, 503}} {
 		f := status(trouble[0], time.Second)

@@ -335,7 +335,7 @@ func TestControlHubWritesAtTheSameMoment(t *testing.T) {
 	t.Parallel()
 	w := start(t, webexsim.Options{})
 	queue := w.queue("Service Berlin")
-	w.sim.SetFault(webexsim.Fault{Method: http.MethodGet, Path: pathQueue, Kind: webexsim.FaultDelay, Delay: 300 * time.Millisecond})
+	w.sim.SetFault(webexsim.Fault{Method: http.MethodGet, Path: pathQueue, Kind: webexsim.FaultDelay, Delay: time.Second})
 	go func() {
 		for {
 			if _, in := w.sim.QueueJoined("Service Berlin", maria); in {
