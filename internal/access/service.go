@@ -1,6 +1,7 @@
 package access
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -9,6 +10,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -17,6 +19,7 @@ import (
 	"patchbay/internal/audit"
 	"patchbay/internal/problem"
 	"patchbay/internal/seal"
+	"patchbay/internal/webex"
 )
 
 // ErrDenied is the cause of a problem that hides what the caller may not know of:
@@ -114,6 +117,33 @@ type state struct {
 	grants  map[string]Grant
 	policy  *Policy
 	checked time.Time // when Redis last said that this is the version
+
+	ordered []Grant          // the oldest first
+	direct  map[string][]int // positions in ordered by canonical person
+	grouped []int            // positions in ordered of what groups hold
+}
+
+// index orders the grants so that those of one person are found at once.
+func (st *state) index() {
+	st.ordered = slices.SortedFunc(maps.Values(st.grants), func(a, b Grant) int {
+		return cmp.Or(a.At.Compare(b.At), strings.Compare(a.ID, b.ID))
+	})
+	st.direct = map[string][]int{}
+	for i, g := range st.ordered {
+		if g.To.Group != "" {
+			st.grouped = append(st.grouped, i)
+		} else {
+			st.direct[canonical(g.To.Person)] = append(st.direct[canonical(g.To.Person)], i)
+		}
+	}
+}
+
+// canonical is one spelling of an id, by the rules of webex.SameID.
+func canonical(id string) string {
+	if u, err := webex.UUID(id); err == nil {
+		return u
+	}
+	return strings.TrimRight(id, "=")
 }
 
 // New makes a Service.
@@ -197,6 +227,7 @@ func (s *Service) read(ctx context.Context) (*state, error) {
 		st.grants[g.ID] = g
 	}
 	st.policy = all.Policy.normal()
+	st.index()
 	return st, nil
 }
 
@@ -205,14 +236,7 @@ func statePlace(version string) string { return keyState + ":" + version }
 
 // active lists the grants that have not ended, the oldest first.
 func (st *state) active(now time.Time) []Grant {
-	list := slices.DeleteFunc(slices.Collect(maps.Values(st.grants)), func(g Grant) bool { return g.Expired(now) })
-	slices.SortFunc(list, func(a, b Grant) int {
-		if c := a.At.Compare(b.At); c != 0 {
-			return c
-		}
-		return slices.Compare([]byte(a.ID), []byte(b.ID))
-	})
-	return list
+	return slices.DeleteFunc(slices.Clone(st.ordered), func(g Grant) bool { return g.Expired(now) })
 }
 
 // Caller is what a signed-in person may do now. When that cannot be found out, the
@@ -241,8 +265,12 @@ func (s *Service) callerIn(st *state, personID, name, email string) Caller {
 	if email != "" && s.IsAdmin(email) {
 		c = c.With(Holding{Role: Administrator, Scope: Scope{Organization: true}})
 	}
-	for _, g := range st.active(s.Now()) {
-		if g.reaches(personID, s.Organization) {
+	if personID == "" {
+		return c
+	}
+	now := s.Now()
+	for _, i := range slices.Concat(st.direct[canonical(personID)], st.grouped) {
+		if g := st.ordered[i]; !g.Expired(now) && (g.To.Group == "" || s.Organization.InGroup(g.To.Group, personID)) {
 			c.Holdings = append(c.Holdings, g.holding())
 		}
 	}
