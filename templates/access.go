@@ -36,7 +36,7 @@ type Grant struct {
 	ID       string // html id, unique in the page
 	Sentence string
 	By       string // "Granted by Ines Keller on Mon 2 March"
-	Reason   string
+	Reason   string // "Reason: ticket 48213"
 	End      Tag
 	Holders  string   // who holds it through a group
 	May      []string // what it gives, in words

@@ -137,16 +137,12 @@ type BoardMinimum struct {
 	Open   bool
 }
 
-// actWords says an act for every number of agents, so that app.js needs no grammar.
-func actWords(ctx context.Context, key string, most int) string {
-	words := make([]string, 0, most+1)
-	for n := range most + 1 {
-		words = append(words, i18n.T(ctx, key, "Count", n))
+// someWords are the words of a button for those who are ticked, for every number of
+// them, so that app.js needs no grammar.
+func someWords(ctx context.Context, act string, rows []BoardAgent) string {
+	words := []string{i18n.T(ctx, "board.ticked."+act)}
+	for n := range rows {
+		words = append(words, i18n.T(ctx, "board.some."+act, "Count", n+1))
 	}
 	return strings.Join(words, "|")
-}
-
-// someWords are the words of the buttons for those who are ticked.
-func someWords(ctx context.Context, act string, rows []BoardAgent) string {
-	return actWords(ctx, "board.some."+act, len(rows))
 }

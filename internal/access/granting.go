@@ -502,7 +502,7 @@ func (s *Service) keepAnAdministrator(st *state, id string, next *Grant) error {
 // Filter chooses grants.
 type Filter struct {
 	To string  // only those that a person or a group of this id holds, directly or through a group
-	On *Target // only those that reach this
+	On *Target // only those that let somebody see or change this
 }
 
 // List gives the grants that the caller may know of, the newest first.
@@ -516,7 +516,7 @@ func (s *Service) List(ctx context.Context, c Caller, f Filter) ([]Grant, error)
 		_, oversees = c.MayOn(ReadAccess, *f.On)
 	}
 	list := slices.DeleteFunc(st.active(s.Now()), func(g Grant) bool {
-		return !oversees && !s.maySee(c, g) || f.To != "" && !contains([]string{g.To.Group}, f.To) && !g.reaches(f.To, s.Organization) || f.On != nil && !g.Scope.covers(*f.On)
+		return !oversees && !s.maySee(c, g) || f.To != "" && !contains([]string{g.To.Group}, f.To) && !g.reaches(f.To, s.Organization) || f.On != nil && !g.concerns(*f.On)
 	})
 	slices.Reverse(list)
 	return list, nil

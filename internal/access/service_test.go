@@ -349,7 +349,8 @@ func TestWhoSeesWhichGrants(t *testing.T) {
 		"those of a person through a group":           {boss, access.Filter{To: greta}, 1},
 		"those of a group":                            {boss, access.Filter{To: sales}, 1},
 		"those that reach a person":                   {boss, access.Filter{On: &here}, 2},
-		"those that reach a queue":                    {boss, access.Filter{On: &access.Target{Queue: hotline, Location: berlin}}, 3},
+		"those that reach a queue":                    {boss, access.Filter{On: &access.Target{Queue: hotline, Location: berlin}}, 2},
+		"those that reach who holds them":             {boss, access.Filter{On: &access.Target{Person: tom, Location: berlin}}, 1},
 		"of a place, what is within it":               {ines, access.Filter{}, 1},
 		"of a place, who reaches its people":          {ines, access.Filter{On: &here}, 2},
 		"of a place, not who reaches others":          {ines, access.Filter{On: &there}, 0},
@@ -695,7 +696,7 @@ func TestALateWriterIsTold(t *testing.T) {
 		}}, IsAdmin: func(string) bool { return false }, HasAdmins: true, Now: w.now, Log: slog.New(slog.DiscardHandler),
 	})
 	made, err := slow.Create(ctx, bossCaller(), access.Grant{To: to(ana), Role: access.Helpdesk, Scope: in(berlin)})
-	wantKey(t, "a write over another one", err, "grant.moved")
+	wantKey(t, "a write over another one", err, "grant.changed")
 	if e, err := w.log.Get(ctx, made.RecordID); err != nil || e.Outcome != audit.Failed {
 		t.Errorf("the record says %+v, %v", e, err)
 	}

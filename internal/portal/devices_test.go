@@ -219,8 +219,12 @@ func TestAPhoneOfSomebodyElseIsNotThere(t *testing.T) {
 		b.submit(page+"/remove").wants(t, http.StatusNotFound)
 		b.submit(page+"/restart").wants(t, http.StatusNotFound)
 		b.submit(page, "_fields", "lines.x.label").wants(t, http.StatusNotFound)
-		if n := len(w.log(t, "refused")) - before; n != 9 {
-			t.Errorf("%s: %d refusals are in the log, want 9", name, n)
+		want := 9
+		if name == "no id" { // nothing that somebody could have
+			want = 0
+		}
+		if n := len(w.log(t, "refused")) - before; n != want {
+			t.Errorf("%s: %d refusals are in the log, want %d", name, n, want)
 		}
 	}
 	// Nils has a line on the phone of Ines: it is seen with him, and managed with her.
@@ -296,7 +300,7 @@ func TestLabelsOfLines(t *testing.T) {
 	}
 	undo := "/api/history/" + a.header.Get("Audit-Id") + "/undo"
 	w.signIn(t, maria).json(http.MethodPost, undo, "").wants(t, http.StatusNotFound)
-	w.signIn(t, ines).json(http.MethodPost, undo, "").wants(t, http.StatusConflict) // her own phone
+	w.signIn(t, ines).json(http.MethodPost, undo, "").wants(t, http.StatusForbidden) // her own phone
 	b.json(http.MethodPost, undo, "").wants(t, http.StatusOK)
 	if got := b.list(t, lines)[1]["label"]; got != "" {
 		t.Errorf("after the undo the label is %q", got)
@@ -421,39 +425,34 @@ func TestACodeNeedsAModelThatHasCodes(t *testing.T) {
 
 func TestPhonesAreRestartedAndRemovedAfterAReview(t *testing.T) {
 	t.Parallel()
-	for _, htmx := range []bool{true, false} {
-		t.Run(fmt.Sprintf("JavaScript: %v", htmx), func(t *testing.T) {
-			t.Parallel()
-			w := start(t, setup{})
-			b := w.signIn(t, omar)
-			phone := w.phone(t, b, "", greta)
-			b.get(w.of("", greta, "/phones"))
-			review := b.get(phone+"/restart").wants(t, http.StatusOK)
-			if !strings.Contains(review.body, "calls on it end") || len(w.sent(http.MethodPost, pathApply)) != 0 {
-				t.Errorf("the review: %s", review.body)
-			}
-			done := b.post(review.form(t, phone+"/restart", "Restart phone"), false).wants(t, http.StatusOK)
-			if done.at != w.of("", greta, "/phones") || !strings.Contains(done.body, "is restarting") || len(w.sent(http.MethodPost, pathApply)) != 1 {
-				t.Errorf("restarting ended at %s", done.at)
-			}
-			review = b.get(phone+"/remove").wants(t, http.StatusOK)
-			if !strings.Contains(review.body, "Remove Cisco Desk Phone 9851") || !strings.Contains(review.body, "cannot be undone") || len(w.sent(http.MethodDelete, pathDevice)) != 0 {
-				t.Errorf("the review: %s", review.body)
-			}
-			done = b.post(review.form(t, phone+"/remove", "Remove phone"), false).wants(t, http.StatusOK)
-			if done.at != w.of("", greta, "/phones") || !strings.Contains(done.body, "was removed") {
-				t.Errorf("removing ended at %s", done.at)
-			}
-			if list := w.phones(t, b, greta); len(list) != 1 {
-				t.Errorf("greta has %v", list)
-			}
-			history := b.get(w.of("", greta, "/history")).body
-			for _, words := range []string{"Cisco Desk Phone 9851 (", "): removed", "): restarted", "set up again with a new activation code", "A restart cannot be undone"} {
-				if !strings.Contains(history, words) {
-					t.Errorf("the history does not say %q", words)
-				}
-			}
-		})
+	w := start(t, setup{})
+	b := w.signIn(t, omar)
+	phone := w.phone(t, b, "", greta)
+	b.get(w.of("", greta, "/phones"))
+	review := b.get(phone+"/restart").wants(t, http.StatusOK)
+	if !strings.Contains(review.body, "calls on it end") || len(w.sent(http.MethodPost, pathApply)) != 0 {
+		t.Errorf("the review: %s", review.body)
+	}
+	done := b.post(review.form(t, phone+"/restart", "Restart phone"), false).wants(t, http.StatusOK)
+	if done.at != w.of("", greta, "/phones") || !strings.Contains(done.body, "is restarting") || len(w.sent(http.MethodPost, pathApply)) != 1 {
+		t.Errorf("restarting ended at %s", done.at)
+	}
+	review = b.get(phone+"/remove").wants(t, http.StatusOK)
+	if !strings.Contains(review.body, "Remove Cisco Desk Phone 9851") || !strings.Contains(review.body, "cannot be undone") || len(w.sent(http.MethodDelete, pathDevice)) != 0 {
+		t.Errorf("the review: %s", review.body)
+	}
+	done = b.post(review.form(t, phone+"/remove", "Remove phone"), false).wants(t, http.StatusOK)
+	if done.at != w.of("", greta, "/phones") || !strings.Contains(done.body, "was removed") {
+		t.Errorf("removing ended at %s", done.at)
+	}
+	if list := w.phones(t, b, greta); len(list) != 1 {
+		t.Errorf("greta has %v", list)
+	}
+	history := b.get(w.of("", greta, "/history")).body
+	for _, words := range []string{"Cisco Desk Phone 9851 (", "): removed", "): restarted", "set up again with a new activation code", "A restart cannot be undone"} {
+		if !strings.Contains(history, words) {
+			t.Errorf("the history does not say %q", words)
+		}
 	}
 }
 

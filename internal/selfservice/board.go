@@ -130,15 +130,6 @@ func (s *Service) QueuesInReach(ctx context.Context, c access.Caller) ([]Queue, 
 	return slices.DeleteFunc(slices.Clone(all), func(q Queue) bool { return !mayQueue(c, access.ReadQueues, q) }), err
 }
 
-// KnownQueuesInReach is QueuesInReach as last read, without asking Webex.
-func (s *Service) KnownQueuesInReach(ctx context.Context, c access.Caller) ([]Queue, bool) {
-	r, ok := cache.Peek[[]Queue](ctx, s.Cache, queuesKey)
-	return slices.DeleteFunc(r.Value, func(q Queue) bool { return !mayQueue(c, access.ReadQueues, q) }), ok
-}
-
-// MayStaff reports whether the caller may add agents to the queue, and remove them.
-func (s *Service) MayStaff(c access.Caller, q Queue) bool { return mayQueue(c, access.StaffQueues, q) }
-
 func mayQueue(c access.Caller, p access.Permission, q Queue) bool {
 	_, ok := c.MayOn(p, q.target())
 	return ok

@@ -120,6 +120,9 @@ func (s *Service) phone(ctx context.Context, c access.Caller, subject Subject, d
 		}
 		return d, nil
 	}
+	if _, err := webex.UUID(deviceID); err != nil { // nobody's
+		return Device{}, problem.New(problem.NotFound, "devices.notFound").Because(err)
+	}
 	return Device{}, access.Denied("devices.notFound")
 }
 

@@ -26,7 +26,7 @@ func (s *Service) KnownSubject(personID string) Subject {
 // KnownQueueList is QueuesInReach as it was last read, without asking Webex. When it
 // is not known it is read in the background, for the next time.
 func (s *Service) KnownQueueList(ctx context.Context, c access.Caller) ([]Queue, bool) {
-	r, ok := cache.Peek[[]Queue](ctx, s.Cache, cache.Key{Owner: "organization", Name: "queues"})
+	r, ok := cache.Peek[[]Queue](ctx, s.Cache, queuesKey)
 	if !ok {
 		s.fetch(ctx, func(ctx context.Context) { _, _ = s.allQueues(ctx) })
 		return nil, false

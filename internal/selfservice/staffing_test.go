@@ -335,7 +335,7 @@ func TestControlHubWritesAtTheSameMoment(t *testing.T) {
 	t.Parallel()
 	w := start(t, webexsim.Options{})
 	queue := w.queue("Service Berlin")
-	w.sim.SetFault(webexsim.Fault{Method: http.MethodGet, Path: pathQueue, Kind: webexsim.FaultDelay, Delay: 300 * time.Millisecond})
+	w.sim.SetFault(webexsim.Fault{Method: http.MethodGet, Path: pathQueue, Kind: webexsim.FaultDelay, Delay: time.Second})
 	go func() {
 		for {
 			if _, in := w.sim.QueueJoined("Service Berlin", maria); in {
@@ -350,9 +350,8 @@ func TestControlHubWritesAtTheSameMoment(t *testing.T) {
 		t.Errorf("added: %v", err)
 	}
 	page, err := w.Settings.SearchLog(t.Context(), w.admin(), selfservice.LogQuery{Filter: audit.Filter{Setting: selfservice.AgentsName}}, "", 5)
-	records := page.Records
-	if err != nil || len(records) != 1 || records[0].ID != added.RecordID || records[0].Outcome != audit.Failed {
-		t.Errorf("the log has %+v, %v", records, err)
+	if err != nil || len(page.Records) != 1 || page.Records[0].ID != added.RecordID || page.Records[0].Outcome != audit.Failed {
+		t.Errorf("the log has %+v, %v", page.Records, err)
 	}
 }
 

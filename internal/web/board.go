@@ -98,7 +98,7 @@ func boardURL(r *http.Request, queueID, below string, pairs ...string) string {
 func (s *Server) showBoard(w http.ResponseWriter, r *http.Request) error {
 	c := visitorFrom(r.Context()).Caller
 	inline := s.inline(w, r)
-	queues, known := s.Settings.KnownQueuesInReach(r.Context(), c)
+	queues, known := s.Settings.KnownQueueList(r.Context(), c)
 	p := templates.Boards{Card: templates.Card{ID: "board-list", Name: "boards", URL: r.URL.RequestURI(), PageURL: r.URL.RequestURI()}}
 	if !known && (inline || isPartial(r)) {
 		var err error
@@ -708,7 +708,7 @@ func switchedText(joined bool, name string) i18n.Text {
 
 // findAgents offers people who can be added.
 func (s *Server) findAgents(w http.ResponseWriter, r *http.Request) error {
-	q, err := s.staffedQueue(r)
+	q, err := s.queueFor(r, access.StaffQueues)
 	if err != nil {
 		return err
 	}
@@ -719,12 +719,16 @@ func (s *Server) findAgents(w http.ResponseWriter, r *http.Request) error {
 	return render(w, r, http.StatusOK, templates.BoardFoundList(found))
 }
 
-func (s *Server) staffedQueue(r *http.Request) (selfservice.Queue, error) {
+// queueFor finds the queue of the request, if the visitor may do this to it.
+func (s *Server) queueFor(r *http.Request, p access.Permission) (selfservice.Queue, error) {
 	q, err := s.boardQueueOf(r)
-	if err == nil && !s.Settings.MayStaff(visitorFrom(r.Context()).Caller, q) {
-		err = problem.New(problem.Forbidden, "web.forbidden").Because(access.ErrDenied)
+	if err != nil {
+		return q, err
 	}
-	return q, err
+	if _, ok := visitorFrom(r.Context()).MayOn(p, q.Target()); !ok {
+		return q, problem.New(problem.Forbidden, "web.forbidden").Because(access.ErrDenied)
+	}
+	return q, nil
 }
 
 // candidates finds people with Webex Calling who are not in the queue yet, as far as
@@ -791,7 +795,7 @@ func (s *Server) addAgent(w http.ResponseWriter, r *http.Request) error {
 	switch p := s.Settings.PersonOf(person); {
 	case err != nil:
 		v.add = form
-		if fields := problemOf(err).Fields; len(fields) > 0 {
+		if fields := problemOf(err).Fields; len(fields) > 0 && fields[0].Name == "person" {
 			form.Who.Error, v.note = say(r, fields[0].Detail), templates.Note{}
 		}
 	case written.RecordID == "":
@@ -806,7 +810,7 @@ func (s *Server) addAgent(w http.ResponseWriter, r *http.Request) error {
 
 // askToRemove asks before somebody is removed.
 func (s *Server) askToRemove(w http.ResponseWriter, r *http.Request) error {
-	q, err := s.staffedQueue(r)
+	q, err := s.queueFor(r, access.StaffQueues)
 	if err != nil {
 		return err
 	}

@@ -125,9 +125,21 @@ func joinedField(doc selfservice.Document) (bool, error) {
 	return joined, nil
 }
 
+// queueOptions finds the queue that is to be changed, and what goes with the change.
+// If-Match means nothing here: a queue has no ETag.
+func (s *Server) queueOptions(r *http.Request, p access.Permission) (selfservice.Queue, selfservice.WriteOptions, error) {
+	q, err := s.queueFor(r, p)
+	if err != nil {
+		return q, selfservice.WriteOptions{}, err
+	}
+	opts, err := writeOptions(r)
+	opts.IfMatch = ""
+	return q, opts, err
+}
+
 // apiSwitchAgent joins an agent, or lets them leave.
 func (s *Server) apiSwitchAgent(w http.ResponseWriter, r *http.Request) error {
-	opts, err := writeOptions(r)
+	q, opts, err := s.queueOptions(r, access.SwitchAgents)
 	if err != nil {
 		return err
 	}
@@ -139,8 +151,7 @@ func (s *Server) apiSwitchAgent(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	opts.IfMatch = "" // joined is all there is
-	list, err := s.Settings.SwitchAgents(r.Context(), visitorFrom(r.Context()).Caller, param(r, "queue"), []string{param(r, "agent")}, joined, opts)
+	list, err := s.Settings.SwitchAgents(r.Context(), visitorFrom(r.Context()).Caller, q.ID, []string{param(r, "agent")}, joined, opts)
 	if err != nil {
 		return err
 	}
@@ -168,7 +179,7 @@ func (s *Server) answerAgent(w http.ResponseWriter, r *http.Request, agent strin
 
 // apiAddAgent makes somebody an agent.
 func (s *Server) apiAddAgent(w http.ResponseWriter, r *http.Request) error {
-	opts, err := writeOptions(r)
+	q, opts, err := s.queueOptions(r, access.StaffQueues)
 	if err != nil {
 		return err
 	}
@@ -182,9 +193,8 @@ func (s *Server) apiAddAgent(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	}
-	opts.IfMatch = ""
 	agent := param(r, "agent")
-	written, err := s.Settings.AddAgent(r.Context(), visitorFrom(r.Context()).Caller, param(r, "queue"), agent, joined, opts)
+	written, err := s.Settings.AddAgent(r.Context(), visitorFrom(r.Context()).Caller, q.ID, agent, joined, opts)
 	if p, ok := s.Directory.ByEmail(agent); ok {
 		agent = p.ID
 	}
@@ -193,12 +203,11 @@ func (s *Server) apiAddAgent(w http.ResponseWriter, r *http.Request) error {
 
 // apiRemoveAgent takes somebody out of a queue.
 func (s *Server) apiRemoveAgent(w http.ResponseWriter, r *http.Request) error {
-	opts, err := writeOptions(r)
+	q, opts, err := s.queueOptions(r, access.StaffQueues)
 	if err != nil {
 		return err
 	}
-	opts.IfMatch = ""
-	written, err := s.Settings.RemoveAgent(r.Context(), visitorFrom(r.Context()).Caller, param(r, "queue"), param(r, "agent"), opts)
+	written, err := s.Settings.RemoveAgent(r.Context(), visitorFrom(r.Context()).Caller, q.ID, param(r, "agent"), opts)
 	if written.RecordID != "" {
 		w.Header().Set("Audit-Id", written.RecordID)
 	}
@@ -215,7 +224,7 @@ type minimumJSON struct {
 
 // apiSetMinimum says how many agents should be able to take calls.
 func (s *Server) apiSetMinimum(w http.ResponseWriter, r *http.Request) error {
-	opts, err := writeOptions(r)
+	q, opts, err := s.queueOptions(r, access.SwitchAgents)
 	if err != nil {
 		return err
 	}
@@ -226,8 +235,7 @@ func (s *Server) apiSetMinimum(w http.ResponseWriter, r *http.Request) error {
 	if _, there := wish["minimum"]; !there {
 		return &problem.Error{Code: problem.Invalid, Public: text("setting.invalid"), Fields: []problem.Field{{Name: "minimum", Detail: text("board.minimum.missing")}}}
 	}
-	opts.IfMatch = ""
-	written, err := s.Settings.SetMinimum(r.Context(), visitorFrom(r.Context()).Caller, param(r, "queue"), wish, opts)
+	written, err := s.Settings.SetMinimum(r.Context(), visitorFrom(r.Context()).Caller, q.ID, wish, opts)
 	if written.RecordID != "" {
 		w.Header().Set("Audit-Id", written.RecordID)
 	}

@@ -249,7 +249,7 @@ func (s *Server) renderGranting(w http.ResponseWriter, r *http.Request, status i
 		if until.IsZero() {
 			p.Review = append(p.Review, tr(r, "access.review.forGood"))
 		}
-		p.May = permissionWords(r, f.role, nil)
+		p.May = permissionWords(r, f.role, g.Scope, nil)
 		p.Act = tr(r, "access.act", "Role", tr(r, "role."+string(f.role)), "Name", names.holder(g.To))
 	}
 	p.Kept = f.kept(step)
@@ -330,7 +330,7 @@ func (s *Server) roleChoices(r *http.Request, f grantForm) []templates.RoleChoic
 			continue
 		}
 		list = append(list, templates.RoleChoice{
-			Value: string(role), Title: tr(r, "role."+string(role)), About: tr(r, "access.role."+string(role)), May: permissionWords(r, role, nil), On: role == f.role,
+			Value: string(role), Title: tr(r, "role."+string(role)), About: tr(r, "access.role."+string(role)), May: permissionWords(r, role, access.Scope{}, nil), On: role == f.role,
 		})
 	}
 	return list

@@ -46,6 +46,8 @@ func (s *Server) grantingRoutes() []route {
 const (
 	// soonEnds is from when on a grant stands among those that end soon.
 	soonEnds = 14 * 24 * time.Hour
+	// endShown is from when on a grant says how long it still lasts, beside until when.
+	endShown = 60 * 24 * time.Hour
 	// grantsOnPage is how many grants one page lists.
 	grantsOnPage = 50
 	// foundOnPage is how many people, groups, queues or places a search shows.
@@ -180,12 +182,11 @@ func (n namesOf) sentence(g access.Grant) string {
 	case g.To.Group != "":
 		who = "group"
 	}
-	key := "grant.sentence." + who
 	args := []any{"Name", n.holder(g.To), "Role", tr(n.r, "role."+string(g.Role)), "Scope", n.scope(g.Scope)}
 	if !g.Until.IsZero() {
-		return tr(n.r, key+".until", append(args, "Until", n.s.moment(n.r, g.Until))...)
+		return tr(n.r, "grant.sentence.until."+who, append(args, "Until", n.s.moment(n.r, g.Until))...)
 	}
-	return tr(n.r, key, args...)
+	return tr(n.r, "grant.sentence."+who, args...)
 }
 
 // holder is the present name of who holds a grant, else the one of then.
@@ -206,10 +207,10 @@ func grantURL(id, what string) string { return "/access/" + url.PathEscape(id) +
 func (s *Server) grantRow(n namesOf, g access.Grant, prefix string) templates.Grant {
 	v := visitorFrom(n.r.Context())
 	row := templates.Grant{
-		ID: prefix + g.ID, Sentence: n.sentence(g), Reason: g.Reason, By: tr(n.r, "grant.by", "Name", g.By.Name, "When", s.moment(n.r, g.At)),
+		ID: prefix + g.ID, Sentence: n.sentence(g), By: tr(n.r, "grant.by", "Name", g.By.Name, "When", s.moment(n.r, g.At)),
 		Holder: templates.Link{Text: tr(n.r, "access.holder", "Name", n.holder(g.To)), URL: "/access?to=" + url.QueryEscape(g.To.Person+g.To.Group)},
 	}
-	if left := g.Until.Sub(s.Now()); !g.Until.IsZero() {
+	if left := g.Until.Sub(s.Now()); !g.Until.IsZero() && left < endShown {
 		row.End = templates.Tag{Tone: templates.TonePlain, Text: tr(n.r, "grant.ends.days", "Count", int(left.Hours()/24))}
 		if left < soonEnds {
 			row.End.Tone = templates.ToneWarn
@@ -217,6 +218,9 @@ func (s *Server) grantRow(n namesOf, g access.Grant, prefix string) templates.Gr
 		if left < 24*time.Hour {
 			row.End.Text = tr(n.r, "grant.ends.today")
 		}
+	}
+	if g.Reason != "" {
+		row.Reason = tr(n.r, "grant.reason", "Reason", g.Reason)
 	}
 	if g.To.Group != "" {
 		row.Holders = s.holders(n.r, g.To.Group)
@@ -249,17 +253,24 @@ func (s *Server) holders(r *http.Request, group string) string {
 	return tr(r, "grant.holders", "Names", strings.Join(names, ", "))
 }
 
-// permissionWords says what permissions give, leaving out what is not among only
-// (nil: nothing).
-func permissionWords(r *http.Request, role access.Role, only []access.Permission) []string {
+// permissionWords says what a role gives within a scope; the zero Scope is one that is
+// not chosen yet. Of the permissions only those in only count, nil: all.
+func permissionWords(r *http.Request, role access.Role, scope access.Scope, only []access.Permission) []string {
 	if role == access.Colleague {
 		return []string{tr(r, "permission.lent")}
 	}
 	var list []string
 	for _, p := range access.Bundle(role) {
-		if only == nil || slices.Contains(only, p) {
-			list = append(list, tr(r, "permission."+string(p)))
+		words := tr(r, "permission."+string(p))
+		switch {
+		case only != nil && !slices.Contains(only, p):
+			continue
+		case access.OfTheWhole(p) && scope.Kind() == "":
+			words = tr(r, "permission.whole", "What", words)
+		case access.OfTheWhole(p) && !scope.Organization:
+			continue
 		}
+		list = append(list, words)
 	}
 	return list
 }
@@ -330,7 +341,7 @@ func (s *Server) showAccess(w http.ResponseWriter, r *http.Request) error {
 	for _, g := range list[first:last] {
 		row := s.grantRow(names, g, "grant-")
 		if only != nil {
-			row.May = permissionWords(r, g.Role, only)
+			row.May = permissionWords(r, g.Role, g.Scope, only)
 		}
 		p.Grants = append(p.Grants, row)
 	}
@@ -443,7 +454,7 @@ func (s *Server) renderChange(w http.ResponseWriter, r *http.Request, status int
 	title := tr(r, "access.extend.title", "Name", name)
 	if p.Revoking {
 		title = tr(r, "access.revoke.title", "Name", name)
-		p.URL, p.Act, p.Ends = grantURL(g.ID, "revoke"), tr(r, "access.revoke.act", "Role", role, "Name", name), permissionWords(r, g.Role, nil)
+		p.URL, p.Act, p.Ends = grantURL(g.ID, "revoke"), tr(r, "access.revoke.act", "Role", role, "Name", name), permissionWords(r, g.Role, g.Scope, nil)
 	} else {
 		p.URL, p.Act, p.Until.Name = grantURL(g.ID, "extend"), tr(r, "access.extend.act"), "until"
 		if status == http.StatusOK && !g.Until.IsZero() {

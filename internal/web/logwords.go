@@ -60,6 +60,9 @@ func (s *Server) tellKind(r *http.Request, rec selfservice.Record, region string
 	case sessionsName:
 		return tr(r, "log.sentence.session", "Device", deviceWords(r, rec.Object.Name)), nil
 	case actingName:
+		if rec.Object.Kind == objectPreview {
+			return tr(r, "log.sentence.preview", "Name", rec.Subject.Name), nil
+		}
 		if visitorFrom(r.Context()).Is(rec.Subject.ID) {
 			return tr(r, "log.sentence.acting.you", "Name", rec.Actor.Name), nil
 		}

@@ -203,6 +203,25 @@ func levelWords(r *http.Request, l access.Level) string {
 	return tr(r, "policy.level."+string(l))
 }
 
+// roleLevelWords is levelWords for a role: an auditor reads at most.
+func roleLevelWords(r *http.Request, role access.Role, l access.Level) string {
+	if role == access.Auditor && l == access.Write {
+		l = access.Read
+	}
+	return levelWords(r, l)
+}
+
+// levelsFor are the levels that can be chosen for a role that has one now.
+func levelsFor(role access.Role, now access.Level) []access.Level {
+	switch {
+	case role != access.Auditor:
+		return access.Levels()
+	case now == access.Read:
+		return []access.Level{access.Hidden, access.Read}
+	}
+	return []access.Level{access.Hidden, access.Write}
+}
+
 // policyReview lists what a wish changes, and for how many people.
 func (s *Server) policyReview(r *http.Request, now, wish *access.Policy, f policyForm) *templates.PolicyReview {
 	review := &templates.PolicyReview{Kept: f.kept(), Reason: templates.Field{Name: "why", Value: f.reason}}
@@ -216,7 +235,7 @@ func (s *Server) policyReview(r *http.Request, now, wish *access.Policy, f polic
 			}
 			users = users || role == access.User
 			review.Differences = append(review.Differences, templates.Difference{
-				Label: tr(r, "policy.cell", "Setting", partTitle(r, part), "Role", tr(r, "role."+string(role))), Before: levelWords(r, before.levels[name]), After: levelWords(r, after.levels[name]),
+				Label: tr(r, "policy.cell", "Setting", partTitle(r, part), "Role", tr(r, "role."+string(role))), Before: roleLevelWords(r, role, before.levels[name]), After: roleLevelWords(r, role, after.levels[name]),
 			})
 		}
 	}
@@ -325,17 +344,17 @@ func (s *Server) policyRows(r *http.Request, now *access.Policy, f policyForm) [
 		for _, role := range access.PolicyRoles() {
 			name := levelName(part, role)
 			cell := templates.PolicyCell{
-				ID: "cell-" + itoa(i) + "-" + string(role), Name: name, Label: tr(r, "policy.cell", "Setting", row.Title, "Role", tr(r, "role."+string(role))), Now: levelWords(r, f.levels[name]),
+				ID: "cell-" + itoa(i) + "-" + string(role), Name: name, Label: tr(r, "policy.cell", "Setting", row.Title, "Role", tr(r, "role."+string(role))), Now: roleLevelWords(r, role, f.levels[name]),
 			}
 			if f.place != "" {
-				inherited := tr(r, "policy.level.as", "Level", levelWords(r, now.Level("", part, role)))
+				inherited := tr(r, "policy.level.as", "Level", roleLevelWords(r, role, now.Level("", part, role)))
 				cell.Options = append(cell.Options, templates.Option{Value: asDefault, Text: inherited, On: f.levels[name] == ""})
 				if f.levels[name] == "" {
 					cell.Now = inherited
 				}
 			}
-			for _, l := range access.Levels() {
-				cell.Options = append(cell.Options, templates.Option{Value: string(l), Text: levelWords(r, l), On: f.levels[name] == l})
+			for _, l := range levelsFor(role, f.levels[name]) {
+				cell.Options = append(cell.Options, templates.Option{Value: string(l), Text: roleLevelWords(r, role, l), On: f.levels[name] == l})
 			}
 			row.Cells = append(row.Cells, cell)
 		}
