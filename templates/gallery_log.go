@@ -27,7 +27,7 @@ func logStates(f Frame) []GalleryState {
 	}, "Change log")
 	page("page-log-faults", "Page: Change log, the search has faults", func(Frame) Log {
 		p := Log{Filter: fixtureLogFilter(), List: LogList{Card: fixtureCard("log-faults", "log", Ready), Blocked: true}, Chain: LogChain{Kept: "Entries are kept for 400 days."}}
-		p.Filter.Active, p.Filter.Person = true, Field{Name: "person", Value: "Müller", Error: "Several people fit this. Choose one below."}
+		p.Filter.Active, p.Filter.Person = true, Field{Name: "person", Value: "Müller", Error: "Several people fit this. Choose one of them."}
 		p.Filter.Choices = []Link{{"Anna Müller, Berlin", "/log?person=anna"}, {"Maximiliane-Alexandra Müller-Lüdenscheidt von Hohenberg, Munich", "/log?person=max"}}
 		return p
 	}, "Change log")

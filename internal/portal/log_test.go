@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/getkin/kin-openapi/routers/gorillamux"
 	"github.com/google/go-cmp/cmp"
 
 	"patchbay/internal/access"
@@ -495,6 +496,44 @@ func checkProblemPage(t *testing.T, a answer, status int) {
 	t.Helper()
 	if a.status != status || !strings.Contains(a.body, "<h1") {
 		t.Errorf("got %d, want a page with %d:\n%s", a.status, status, a.body)
+	}
+}
+
+// TestTheLogFitsItsDescription holds what programs get against /api/openapi.json.
+func TestTheLogFitsItsDescription(t *testing.T) {
+	t.Parallel()
+	w := start(t, setup{})
+	w.grant(t, ben, access.Helpdesk, w.at(t, greta))
+	doc := w.replicas[0].browser(t).description(t)
+	doc.Servers = nil
+	router, err := gorillamux.NewRouter(doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.signIn(t, greta).get("/health").wants(t, http.StatusForbidden)
+	answers := &seen{}
+	hold := func(who string) *browser {
+		b := w.signIn(t, who)
+		other, client := *b, *b.client
+		client.Transport = &checked{t: t, router: router, next: b.client.Transport, seen: answers}
+		other.client = &client
+		return &other
+	}
+	admin, user := hold(ines), hold(greta)
+	admin.put(dndAPI, `{"enabled":true}`).wants(t, http.StatusOK)
+	if got := admin.searched(t, "from", time.Now().Add(-time.Hour).UTC().Format(time.RFC3339)); len(got) != 6 {
+		t.Errorf("the log has %d entries: %v", len(got), linesOf(got))
+	}
+	user.get("/api/log").wants(t, http.StatusForbidden)
+	user.get("/api/sessions?person="+ines).wants(t, http.StatusForbidden)
+	admin.get("/api/sessions?person=nobody").wants(t, http.StatusNotFound)
+	theirs := admin.list(t, "/api/sessions?person="+greta)
+	admin.json(http.MethodDelete, "/api/sessions/"+theirs[0]["id"].(string)+"?person="+greta, "").wants(t, http.StatusNoContent)
+	admin.json(http.MethodDelete, "/api/sessions/"+theirs[0]["id"].(string)+"?person="+greta, "").wants(t, http.StatusNotFound)
+	for _, want := range []string{"GET /api/log 200", "GET /api/sessions 200", "DELETE /api/sessions/{session} 204"} {
+		if !slices.Contains(answers.list, want) {
+			t.Errorf("there was no %s", want)
+		}
 	}
 }
 
