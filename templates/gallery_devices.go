@@ -95,7 +95,7 @@ func fixtureDevices(id string) Devices {
 		{ID: id + "-1", Phone: Phone{"Cisco IP DECT 6823, Warenannahme und Reklamationsbearbeitung Nord-West", "00:11:22:33:44:66 · last seen Thu 12 November, 09:12", Tag{ToneWarn, "Offline"}},
 			LinesURL: "/phones/2", RestartURL: "/phones/2/restart", RemoveURL: "/phones/2/remove"},
 		{ID: id + "-2", Phone: Phone{"Cisco Desk Phone 9861", "", Tag{TonePlain, "Being set up"}}, RemoveURL: "/phones/3/remove"},
-		{ID: id + "-3", Phone: Phone{"Cisco 9851", "Ines Keller's phone, with your line · 00:11:22:33:44:77", Tag{TonePlain, "State unknown"}},
+		{ID: id + "-3", Phone: Phone{"Cisco 9851", "Ines Keller's phone, with a line of this person · 00:11:22:33:44:77", Tag{TonePlain, "State unknown"}},
 			Elsewhere: "This phone belongs to Ines Keller. It is managed where its owner's phones are."},
 	}}
 }

@@ -33,13 +33,13 @@ func (w *world) administrationAnswers(t *testing.T, hold func(b *browser, wrong 
 
 	person := "/api/people/" + url.PathEscape(benID)
 	c.json(http.MethodPost, person+"/devices/activation-code", `{"model":"DMS Cisco 9861"}`).wants(t, http.StatusCreated)
-	for _, d := range c.get(person + "/devices").wants(t, http.StatusOK).list(t) {
+	for _, d := range c.get(person+"/devices").wants(t, http.StatusOK).list(t) {
 		device, _ := d.(map[string]any)
 		if device["connectionStatus"] != "connected" {
 			continue
 		}
 		one := person + "/devices/" + url.PathEscape(fmt.Sprint(device["id"]))
-		lines := c.get(one + "/lines").wants(t, http.StatusOK)
+		lines := c.get(one+"/lines").wants(t, http.StatusOK)
 		c.put(one+"/lines", `[{"port":1,"label":"Ben"}]`).wants(t, http.StatusOK)
 		c.json(http.MethodPost, one+"/apply", "")
 		c.json(http.MethodDelete, one, "").wants(t, http.StatusNoContent)

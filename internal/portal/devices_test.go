@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/getkin/kin-openapi/routers/gorillamux"
 	"github.com/google/go-cmp/cmp"
 
 	"patchbay/internal/access"
@@ -621,4 +622,38 @@ func TestOwnPhonesAreNotManaged(t *testing.T) {
 	if !strings.Contains(own, "My phones") || strings.Contains(own, "card-newPhone") || strings.Contains(own, "/remove") {
 		t.Errorf("the page of one's own phones: %s", own)
 	}
+}
+
+func TestAnswersAboutPhonesFitTheirDescription(t *testing.T) {
+	t.Parallel()
+	w := start(t, setup{})
+	doc := w.replicas[0].browser(t).description(t)
+	doc.Servers = nil
+	router, err := gorillamux.NewRouter(doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := w.signIn(t, omar)
+	phone, code := w.phone(t, b, "/api", greta), w.of("/api", greta, "/devices/activation-code")
+	other := w.of("/api", greta, "/devices/"+anyOldDeviceID)
+	hold := func(wrong bool) *browser {
+		held, client := *b, *b.client
+		client.Transport = &checked{t: t, router: router, next: b.client.Transport, seen: &seen{}, wrong: wrong}
+		held.client = &client
+		return &held
+	}
+	good, bad := hold(false), hold(true)
+	good.json(http.MethodPost, code, deskPhone).wants(t, http.StatusCreated)
+	good.json(http.MethodPost, code, `{}`).wants(t, http.StatusCreated)
+	bad.json(http.MethodPost, code, `{"model":7}`).wants(t, http.StatusUnprocessableEntity)
+	bad.json(http.MethodPost, code, `{`).wants(t, http.StatusBadRequest)
+	good.get(phone+"/lines").wants(t, http.StatusOK)
+	good.put(phone+"/lines?reason=because", `[{"port":1,"label":"Front desk"}]`).wants(t, http.StatusOK)
+	good.put(phone+"/lines", `[{"port":1,"label":"x"}]`, "If-Match", `"other"`).wants(t, http.StatusPreconditionFailed)
+	bad.put(phone+"/lines", `{}`).wants(t, http.StatusBadRequest)
+	bad.put(phone+"/lines", `[7]`).wants(t, http.StatusUnprocessableEntity)
+	good.get(other+"/lines").wants(t, http.StatusNotFound)
+	good.json(http.MethodPost, phone+"/apply", "").wants(t, http.StatusNoContent)
+	good.json(http.MethodDelete, other, "").wants(t, http.StatusNotFound)
+	good.json(http.MethodDelete, phone, "").wants(t, http.StatusNoContent)
 }
