@@ -55,6 +55,7 @@ func (b *tab) press(name, key string) {
 		b.keys(kb.Tab)
 		at := value[string](b, `(() => {
 			const e = document.activeElement
+			if (!e) return '' // the next page is just coming
 			const label = e.labels?.[0]?.innerText ?? ''
 			return (label || e.innerText || e.value || '').trim().replace(/\s+/g, ' ')
 		})()`)
