@@ -352,8 +352,8 @@ func grantEntry(c Caller, id string, old, next *Grant, opts Options) audit.Entry
 // complete checks a wish and fills in the names; see Create.
 func (s *Service) complete(g Grant) (Grant, error) {
 	var faults []problem.Field
-	fault := func(field, key string, args ...any) {
-		faults = append(faults, problem.Field{Name: field, Detail: i18n.NewText(key, args...)})
+	fault := func(field, key string) {
+		faults = append(faults, problem.Field{Name: field, Detail: i18n.NewText(key)})
 	}
 	switch {
 	case (g.To.Person == "") == (g.To.Group == ""):

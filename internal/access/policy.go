@@ -42,7 +42,7 @@ func stricter(a, b Level) Level {
 // does what the person could do who asked them; the other roles reach no settings.
 func PolicyRoles() []Role { return []Role{User, Helpdesk, Auditor, Administrator} }
 
-// Levels of settings by setting and role. What is not named is Write: as far as
+// SettingLevels are levels by setting and role. What is not named is Write: as far as
 // the role and Webex allow.
 type SettingLevels map[string]map[Role]Level
 

@@ -592,7 +592,7 @@ func TestReplicasTrimAndVerifyAtOnce(t *testing.T) {
 		for i := range replicas {
 			replicas[i] = audit.New(client, newSealer(t, testKey), clock, time.Hour)
 		}
-		for n := range 1050 { // several pages
+		for n := range 550 { // two pages
 			mustNote(t, replicas[0], change("person-1", n), audit.Result{Outcome: audit.Done})
 		}
 		mu.Lock()

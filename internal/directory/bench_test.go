@@ -92,7 +92,7 @@ func BenchmarkLoad(b *testing.B) {
 	for _, v := range fields {
 		stored += len(v)
 	}
-	fields, people = nil, nil
+	fields, people = nil, nil //nolint:ineffassign,wastedassign // what is measured next must not hold them
 	var s *snapshot
 	before := heap()
 	for b.Loop() {

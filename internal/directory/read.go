@@ -317,7 +317,7 @@ func (t *tries) wait(ctx context.Context, err error) error {
 	if !webex.IsKind(err, webex.KindThrottled) { // people come first: that is no trouble
 		t.run.noteFailing(ctx, err)
 	}
-	timer := time.NewTimer(pause + rand.N(pause/4))
+	timer := time.NewTimer(pause + rand.N(pause/4)) //nolint:gosec // so that replicas do not ask at the same moment
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():

@@ -253,13 +253,13 @@ func (p *Portal) Run(ctx context.Context, public, operators net.Listener) error 
 	g.Go(func() error { return p.Tokens.Run(gctx) })
 	g.Go(func() error { return p.Directory.Run(gctx) })
 	g.Go(func() error {
-		return p.repeat(gctx, settleEvery, "unfinished changes could not be looked at", p.Settings.SettlePending)
+		return p.repeat(gctx, settleEvery, "settle unfinished changes", p.Settings.SettlePending)
 	})
 	g.Go(func() error {
-		return p.repeat(gctx, boardsEvery, "the agents of watched queues could not be read", p.Settings.RefreshBoards)
+		return p.repeat(gctx, boardsEvery, "read the agents of watched queues", p.Settings.RefreshBoards)
 	})
 	g.Go(func() error {
-		return p.repeat(gctx, trimEvery, "the log could not be looked after", p.lookAfterLog)
+		return p.repeat(gctx, trimEvery, "look after the log", p.lookAfterLog)
 	})
 	g.Go(func() error { return serve(site, public) })
 	g.Go(func() error { return serve(inner, operators) })
@@ -279,13 +279,13 @@ func (p *Portal) Run(ctx context.Context, public, operators net.Listener) error 
 
 // repeat does a background task again and again; it waits longest for its turn to
 // ask Webex.
-func (p *Portal) repeat(ctx context.Context, every time.Duration, complaint string, task func(context.Context) error) error {
+func (p *Portal) repeat(ctx context.Context, every time.Duration, name string, task func(context.Context) error) error {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
 		one, cancel := context.WithTimeout(webex.WithPriority(ctx, webex.Background), taskTimeout)
 		if err := task(one); err != nil && ctx.Err() == nil {
-			p.log.WarnContext(ctx, complaint, "error", err)
+			p.log.WarnContext(ctx, "a background task did not succeed; it is tried again", "task", name, "error", err)
 		}
 		cancel()
 		select {

@@ -175,7 +175,7 @@ func (s *Server) startPreview(w http.ResponseWriter, r *http.Request) error {
 }
 
 // band says on every page of somebody else for whom one works.
-func (s *Server) band(r *http.Request, v visitor) templates.Band {
+func band(v visitor) templates.Band {
 	if !v.forOther() || v.acting.PersonID == "" {
 		return templates.Band{}
 	}

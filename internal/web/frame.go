@@ -96,7 +96,7 @@ func (s *Server) frame(r *http.Request, current, title string) templates.Frame {
 		f.URLs.Lend = "/lend"
 	}
 	f.TimeZone = zoneName(s.zone(r))
-	f.Band = s.band(r, v)
+	f.Band = band(v)
 	me := templates.NavGroup{Name: "me"}
 	if v.forOther() {
 		me.Title = v.subject.Name

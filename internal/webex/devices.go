@@ -50,7 +50,7 @@ type DeviceFilter struct {
 func (c *Client) ListAllDevices(ctx context.Context, f DeviceFilter) iter.Seq2[Device, error] {
 	q := url.Values{}
 	setString(q, "personId", f.PersonID)
-	setInt(q, "max", f.Max)
+	setMax(q, f.Max)
 	type page struct {
 		Items []Device `json:"items"`
 	}

@@ -121,7 +121,7 @@ func (c *Client) ListNumbers(ctx context.Context, f NumberFilter) iter.Seq2[Numb
 	setString(q, "ownerName", f.OwnerName)
 	setString(q, "ownerType", f.OwnerType)
 	setBool(q, "available", f.Available)
-	setInt(q, "max", f.Max)
+	setMax(q, f.Max)
 	type page struct {
 		PhoneNumbers []Number `json:"phoneNumbers"`
 	}

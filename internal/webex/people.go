@@ -102,7 +102,7 @@ func (c *Client) ListPeople(ctx context.Context, f PeopleFilter) iter.Seq2[Perso
 	setString(q, "id", strings.Join(f.IDs, ","))
 	setString(q, "locationId", f.LocationID)
 	setTrue(q, "callingData", f.CallingData)
-	setInt(q, "max", f.Max)
+	setMax(q, f.Max)
 	type page struct {
 		Items []Person `json:"items"`
 	}
@@ -140,9 +140,10 @@ func setString(q url.Values, name, value string) {
 	}
 }
 
-func setInt(q url.Values, name string, value int) {
-	if value != 0 {
-		q.Set(name, strconv.Itoa(value))
+// setMax asks for pages of this size; 0 leaves it to Webex.
+func setMax(q url.Values, size int) {
+	if size != 0 {
+		q.Set("max", strconv.Itoa(size))
 	}
 }
 

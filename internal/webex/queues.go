@@ -226,7 +226,7 @@ func (c *Client) ListAvailableQueueAgents(ctx context.Context, f AvailableAgentF
 	setString(q, "locationId", f.LocationID)
 	setString(q, "name", f.Name)
 	setString(q, "phoneNumber", f.PhoneNumber)
-	setInt(q, "max", f.Max)
+	setMax(q, f.Max)
 	type page struct {
 		Agents []AvailableAgent `json:"agents"`
 	}
@@ -272,7 +272,7 @@ func (c *Client) ListQueueAgents(ctx context.Context, f AgentFilter) ([]Agent, e
 	setString(q, "name", f.Name)
 	setTrue(q, "hasCxEssentials", f.CustomerAssist)
 	setBool(q, "joinEnabled", f.JoinEnabled)
-	setInt(q, "max", f.Max)
+	setMax(q, f.Max)
 	type page struct {
 		Agents []Agent `json:"agents"`
 	}

@@ -402,7 +402,7 @@ func checkTop(body map[string]any, allowed map[string]string) *refusal {
 		if !known {
 			return invalid(4410, fmt.Sprintf("Unrecognized or read-only field '%s'.", key))
 		}
-		right := true
+		var right bool
 		switch body[key].(type) {
 		case map[string]any:
 			right = typ == "object"
@@ -412,8 +412,6 @@ func checkTop(body map[string]any, allowed map[string]string) *refusal {
 			right = typ == "bool"
 		case string:
 			right = typ == "string"
-		default:
-			right = false
 		}
 		if !right && typ != "any" {
 			return mistyped(key)
