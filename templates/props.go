@@ -420,6 +420,9 @@ type Entry struct {
 	Undo     Action
 	WhyNot   string // why there is no Undo
 	Note     Note
+	ByOther  bool         // somebody else did it: a helper
+	Ask      Field        // what an undo must be told first; without Name nothing
+	Details  []Difference // Label and After, shown on demand
 }
 
 // Health tells administrators how the portal is.

@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"regexp"
 	"strconv"
 	"strings"
@@ -156,8 +155,11 @@ func (l *Log) run(ctx context.Context, c redis.Scripter, packed string, s step) 
 	return newHead, s.script.Run(ctx, c, keys, args...)
 }
 
-// appendTries is how often others may be faster before an append is given up.
-const appendTries = 50
+// appendTries is how often others may be faster before an append is given up. Each
+// process has one append under way at a time, so those others are as few as there
+// are replicas. There is no pause between tries: what was learned of the end
+// would only grow stale, and who waits would lose to who does not.
+const appendTries = 200
 
 var errBusy = errors.New("others were faster each time")
 
@@ -171,16 +173,7 @@ func (l *Log) append(ctx context.Context, make func(mark) step) (string, error) 
 		return "", ctx.Err()
 	}
 	defer func() { l.end <- at }()
-	for try := range appendTries {
-		if try > 1 { // the first only learns where the end is
-			pause := time.NewTimer(rand.N(time.Duration(min(try, 10)) * time.Millisecond))
-			select {
-			case <-pause.C:
-			case <-ctx.Done():
-				pause.Stop()
-				return "", ctx.Err()
-			}
-		}
+	for range appendTries {
 		s := make(at.mark)
 		head, cmd := l.run(ctx, l.redis, at.packed, s)
 		answer, err := cmd.Slice()

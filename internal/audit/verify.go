@@ -46,7 +46,7 @@ func (m mark) head() string {
 }
 
 // pageLines is how many lines Verify and Trim look at in one go.
-const pageLines = 1000
+const pageLines = 500
 
 // pageScript: KEYS log, head, anchor, all, ends; ARGV from, to, how many. Gives
 // head and anchor, then the lines, each with whether it is listed or found as it

@@ -180,6 +180,8 @@ func TestAnswersFitTheirDescription(t *testing.T) {
 		}
 	}
 	w.peopleAnswers(t, hold)
+	w.boardAnswers(t, hold)
+	w.administrationAnswers(t, hold)
 	// Throttling comes last: what Webex has asked for holds on.
 	for _, trouble := range [][2]int{{400, 409}, {403, 403}, {404, 404}, {500, 502}, {504, 504}, {429, 503}} {
 		f := status(trouble[0], time.Second)
@@ -210,8 +212,9 @@ func TestAnswersFitTheirDescription(t *testing.T) {
 	}
 	for path, item := range doc.Paths.Map() {
 		for method := range item.Operations() {
-			if !slices.Contains(answers.list, method+" "+path+" 200") && path != "/api/openapi.json" {
-				t.Errorf("%s %s was never answered with 200: the test does not show its shape", method, path)
+			good := func(answer string) bool { return strings.HasPrefix(answer, method+" "+path+" 2") }
+			if !slices.ContainsFunc(answers.list, good) && path != "/api/openapi.json" {
+				t.Errorf("%s %s was never answered with 2xx: the test does not show its shape", method, path)
 			}
 		}
 	}

@@ -329,7 +329,7 @@ func (s *Service) Phones(ctx context.Context, c access.Caller, subject Subject) 
 		if known || d.Type == "PRIMARY" && d.PrimaryOwner != nil && *d.PrimaryOwner && d.MAC == "" {
 			continue
 		}
-		shared := Device{Device: webex.Device{ID: d.ID, CallingDeviceID: d.ID, DisplayName: d.DisplayName, Product: d.Model, Type: "phone", MAC: d.MAC}, Shared: d.PrimaryOwner == nil || !*d.PrimaryOwner}
+		shared := Device{Device: webex.Device{ID: d.ID, CallingDeviceID: d.ID, DisplayName: d.DisplayName, Product: strings.TrimPrefix(d.Model, "DMS "), Type: "phone", MAC: d.MAC}, Shared: d.PrimaryOwner == nil || !*d.PrimaryOwner}
 		if d.Owner != nil {
 			shared.Owner = strings.TrimSpace(d.Owner.FirstName + " " + d.Owner.LastName)
 		}

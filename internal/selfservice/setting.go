@@ -65,10 +65,16 @@ type Field struct {
 	// Required values are demanded by Webex in every write of the object they
 	// stand in; the engine completes them from what it has just read.
 	Required bool
+	// Of is what the value is about, for people, where one setting has such a value
+	// for each of several things.
+	Of string
 }
 
 // Title names the value for people.
 func (f Field) Title(setting string) i18n.Text {
+	if f.Of != "" {
+		return i18n.NewText("setting."+setting+".of", "Of", f.Of)
+	}
 	return i18n.NewText("setting." + setting + "." + f.Path)
 }
 

@@ -24,6 +24,9 @@ var (
 	errOwnPages = errors.New("these are the visitor's own pages")
 )
 
+// objectPreview is the kind of object by which the log tells looking from helping.
+const objectPreview = "preview"
+
 // keyActingEnded is the problem of a form of somebody for whom one works no more.
 const keyActingEnded = "acting.ended"
 
@@ -85,14 +88,15 @@ func (s *Server) reasonNeeded(v visitor) bool { return v.Policy.NeedsReason(v.ac
 // beginActing notes in session and log that the visitor works for the subject now.
 func (s *Server) beginActing(r *http.Request, v visitor, reason string, preview bool) (session.Acting, error) {
 	acting := session.Acting{PersonID: v.subject.ID, Name: v.subject.Name, LocationID: v.subject.LocationID, Reason: reason, Since: s.Now(), Preview: preview}
-	if !preview {
-		_, err := s.Audit.Note(r.Context(), audit.Entry{
-			Actor: audit.Person{ID: v.PersonID, Name: v.Name}, Role: string(v.actingRole()), Subject: audit.Person{ID: v.subject.ID, Name: v.subject.Name},
-			Setting: actingName, Reason: reason,
-		}, audit.Result{Outcome: audit.Done})
-		if err != nil {
-			return acting, problem.New(problem.Unavailable, "setting.notRecorded").Because(err)
-		}
+	e := audit.Entry{
+		Actor: audit.Person{ID: v.PersonID, Name: v.Name}, Role: string(v.actingRole()), Subject: audit.Person{ID: v.subject.ID, Name: v.subject.Name},
+		Setting: actingName, Reason: reason,
+	}
+	if preview {
+		e.Object = audit.Object{Kind: objectPreview, ID: v.subject.ID}
+	}
+	if _, err := s.Audit.Note(r.Context(), e, audit.Result{Outcome: audit.Done}); err != nil {
+		return acting, problem.New(problem.Unavailable, "setting.notRecorded").Because(err)
 	}
 	return acting, s.Sessions.StartActing(r.Context(), acting)
 }

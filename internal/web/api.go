@@ -47,8 +47,8 @@ func writeJSON(w http.ResponseWriter, v any) error {
 	return nil
 }
 
-// readDocument reads a JSON object from the body of a request.
-func readDocument(r *http.Request) (selfservice.Document, error) {
+// readJSON reads the body of a request, which must say that it is JSON.
+func readJSON(r *http.Request) ([]byte, error) {
 	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || media != "application/json" {
 		return nil, problem.New(problem.UnsupportedType, "web.wantJSON")
@@ -56,6 +56,15 @@ func readDocument(r *http.Request) (selfservice.Document, error) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		return nil, bodyProblem(err)
+	}
+	return body, nil
+}
+
+// readDocument reads a JSON object from the body of a request.
+func readDocument(r *http.Request) (selfservice.Document, error) {
+	body, err := readJSON(r)
+	if err != nil {
+		return nil, err
 	}
 	doc, err := selfservice.ParseDocument(body)
 	if err != nil {
@@ -264,18 +273,9 @@ func (s *Server) apiPutQueue(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	joined, ok := wish["joined"].(bool)
-	if !ok || len(wish) != 1 {
-		p := problem.New(problem.Invalid, "setting.invalid")
-		for name := range wish {
-			if name != "joined" {
-				p.Fields = append(p.Fields, problem.Field{Name: name, Detail: text("check.unknown")})
-			}
-		}
-		if !ok {
-			p.Fields = append(p.Fields, problem.Field{Name: "joined", Detail: text("check.bool")})
-		}
-		return p
+	joined, err := joinedField(wish)
+	if err != nil {
+		return err
 	}
 	v := visitorFrom(r.Context())
 	id := param(r, "queue")
@@ -404,6 +404,13 @@ func (s *Server) apiUndo(w http.ResponseWriter, r *http.Request) error {
 	v := visitorFrom(r.Context())
 	undone, err := s.Settings.Undo(r.Context(), v.Caller, ownSubject(v), param(r, "record"), opts)
 	written := undone.Written
+	if isProblem(err, problem.Changed) && undone.State.JSON != nil { // a grant, or the policy
+		w.Header().Set("ETag", undone.State.ETag)
+		both := &conflict{cause: problemOf(err)}
+		both.present, _ = selfservice.ParseDocument(undone.State.JSON)
+		both.wanted, _ = selfservice.ParseDocument(undone.Entry.Before)
+		return both
+	}
 	if err != nil || undone.Entry.Setting != "queues" {
 		if err == nil && written.Reading.Setting == nil { // a grant, or the policy
 			w.Header().Set("Audit-Id", written.RecordID)

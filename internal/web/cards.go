@@ -61,8 +61,8 @@ type shown struct {
 // homeOf is where each card lives.
 var homeOf = map[string]string{
 	"rightNow": "home", "numbers": "home", "quick": "home", "queues": "queues", "phones": "phones", "history": "history", "health": "health",
-	"lendings": "home",
-	"always":   onCalls, "busy": onCalls, "noAnswer": onCalls, "unreachable": onCalls, "doNotDisturb": onCalls, "callWaiting": onCalls, "intercept": onCalls,
+	"lendings": "home", "devices": "phones", "newPhone": "phones", "lines": "phones",
+	"always": onCalls, "busy": onCalls, "noAnswer": onCalls, "unreachable": onCalls, "doNotDisturb": onCalls, "callWaiting": onCalls, "intercept": onCalls,
 }
 
 // cardBase is what every card has.
@@ -113,6 +113,12 @@ func (s *Server) card(r *http.Request, name string, v shown) (templ.Component, e
 		return templates.QueuesCard(s.queuesCard(r, v)), nil
 	case "phones":
 		return templates.PhonesCard(s.phonesCard(r, v)), nil
+	case "devices":
+		return templates.DevicesCard(s.devicesCard(r, v)), nil
+	case "newPhone":
+		return templates.NewPhoneCard(s.newPhoneCard(r, v)), nil
+	case "lines":
+		return templates.LinesCard(s.linesCard(r, v)), nil
 	case "history":
 		return templates.HistoryCard(s.historyCard(r, v)), nil
 	case "lendings":
@@ -434,25 +440,34 @@ func queueRow(r *http.Request, m selfservice.Membership, id, action string) temp
 
 func (s *Server) phonesCard(r *http.Request, v shown) templates.Phones {
 	p := templates.Phones{Card: cardBase(r, "phones", v)}
-	who := visitorFrom(r.Context())
-	read := s.Settings.Phones
 	if v.page == onHome {
 		p.All = templates.Link{Text: tr(r, "phones.all"), URL: at(r, "/phones")}
-		read = s.Settings.KnownDevices
 	}
-	devices, err := read(r.Context(), who.Caller, who.subject)
-	if err != nil {
-		known, ok := s.Settings.LastKnownDevices(r.Context(), who.Caller, who.subject)
-		if !ok || !s.down(err) {
-			s.fail(r, &p.Card, err)
-			return p
-		}
-		devices.Value, p.Note = known, lastKnownNote(r)
-	}
-	for _, d := range devices.Value {
+	for _, d := range s.phonesFor(r, v, &p.Card) {
 		p.Rows = append(p.Rows, phoneRow(r, s, d))
 	}
 	return p
+}
+
+// phonesFor reads the phones for a card: on Home those that are known. When Webex is
+// down it gives those last known.
+func (s *Server) phonesFor(r *http.Request, v shown, c *templates.Card) []selfservice.Device {
+	who := visitorFrom(r.Context())
+	read := s.Settings.Phones
+	if v.page == onHome {
+		read = s.Settings.KnownDevices
+	}
+	devices, err := read(r.Context(), who.Caller, who.subject)
+	if err == nil {
+		return devices.Value
+	}
+	known, ok := s.Settings.LastKnownDevices(r.Context(), who.Caller, who.subject)
+	if !ok || !s.down(err) {
+		s.fail(r, c, err)
+		return nil
+	}
+	c.Note = lastKnownNote(r)
+	return known
 }
 
 func phoneRow(r *http.Request, s *Server, d selfservice.Device) templates.Phone {
@@ -461,11 +476,15 @@ func phoneRow(r *http.Request, s *Server, d selfservice.Device) templates.Phone 
 		row.Name = tr(r, "phones.unnamed")
 	}
 	var detail []string
-	if d.DisplayName != "" && d.DisplayName != d.Product && d.DisplayName != visitorFrom(r.Context()).Name {
+	if d.DisplayName != "" && d.DisplayName != d.Product && d.DisplayName != visitorFrom(r.Context()).subject.Name {
 		detail = append(detail, d.DisplayName)
 	}
 	if d.Shared && d.Owner != "" {
-		detail = append(detail, tr(r, "phones.shared", "Owner", d.Owner))
+		key := "phones.shared"
+		if visitorFrom(r.Context()).forOther() {
+			key = "devices.sharedLine"
+		}
+		detail = append(detail, tr(r, key, "Owner", d.Owner))
 	}
 	if d.MAC != "" {
 		detail = append(detail, formatMAC(d.MAC))
@@ -682,17 +701,10 @@ func (s *Server) historyCard(r *http.Request, v shown) templates.History {
 	}
 	region := s.Settings.KnownRegion(r.Context(), who.subject)
 	for i, rec := range records {
-		e := templates.Entry{
-			ID: "change-" + strconv.Itoa(i), Sentence: sentence(r, rec), Who: s.actorWords(r, rec), When: s.clock(r, rec.At), Reason: rec.Reason,
-			Outcome: outcomeTag(r, rec.Outcome),
-		}
-		if rec.Setting != nil && rec.Setting.Group != "queues" {
-			e.Changes = differencesOf(r, rec.Setting, besides(rec.Changes), region)
-		}
+		e := s.entryOf(r, rec, "change-"+strconv.Itoa(i), region)
+		e.ByOther = rec.Actor.ID != "" && !webex.SameID(rec.Actor.ID, rec.Subject.ID)
 		if rec.Undoable {
 			e.Undo = undoAction(r, rec.ID, "history", "history")
-		} else {
-			e.WhyNot = say(r, rec.WhyNot)
 		}
 		if v.row == rec.ID {
 			e.Note, h.Note = v.note, templates.Note{}
@@ -707,13 +719,6 @@ func (s *Server) historyCard(r *http.Request, v shown) templates.History {
 
 // historyPage is how many changes one page shows.
 const historyPage = 20
-
-func (s *Server) actorWords(r *http.Request, rec selfservice.Record) string {
-	if webex.SameID(rec.Actor.ID, visitorFrom(r.Context()).PersonID) {
-		return tr(r, "history.you")
-	}
-	return rec.Actor.Name
-}
 
 // undoAction undoes a record and answers with a card.
 func undoAction(r *http.Request, record, card, page string) templates.Action {

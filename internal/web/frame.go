@@ -112,6 +112,9 @@ func (s *Server) frame(r *http.Request, current, title string) templates.Frame {
 			}
 		}
 	}
+	if v.forOther() && v.MayEverywhere(access.ManageSessions) && !v.acting.Preview {
+		me.Entries = append(me.Entries, templates.NavEntry{Page: "session", URL: "/sessions?person=" + url.QueryEscape(v.subject.ID)})
+	}
 	groups := []templates.NavGroup{me}
 	for _, g := range navigation {
 		group := templates.NavGroup{Name: g.group}

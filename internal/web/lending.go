@@ -31,8 +31,6 @@ const (
 	// of how many changes.
 	newsFor  = 7 * 24 * time.Hour
 	mostNews = 3
-	// localTime is how browsers send a date and time.
-	localTime = "2006-01-02T15:04"
 	// otherTime is the choice of a date and time of one's own.
 	otherTime = "other"
 )
@@ -127,7 +125,7 @@ func (s *Server) newsCard(r *http.Request) templates.News {
 		if v.Is(rec.Actor.ID) || len(rec.Changes) == 0 || rec.UndoneBy != "" || rec.Outcome != audit.Done {
 			continue
 		}
-		n.Rows = append(n.Rows, templates.Entry{ID: "news-" + rec.ID, Sentence: sentence(r, rec), Who: rec.Actor.Name, When: s.clock(r, rec.At), Reason: rec.Reason})
+		n.Rows = append(n.Rows, templates.Entry{ID: "news-" + rec.ID, Sentence: say(r, sentenceText(rec)), Who: rec.Actor.Name, When: s.clock(r, rec.At), Reason: rec.Reason})
 	}
 	return n
 }

@@ -256,6 +256,9 @@ func (s *Server) shell(r *http.Request, f templates.Frame, name string) templ.Co
 	case "queues":
 		return templates.QueuesPage(f, templates.Queues{Card: load("queues")})
 	case "phones":
+		if visitorFrom(r.Context()).forOther() {
+			return s.devicesPage(r, f, false, "", shown{})
+		}
 		return templates.PhonesPage(f, templates.Phones{Card: load("phones")})
 	case "history":
 		// The history comes from Redis, not from Webex: it is in the page at once.
@@ -391,6 +394,9 @@ func (s *Server) renderPage(w http.ResponseWriter, r *http.Request, name string,
 	case "queues":
 		return render(w, r, status, templates.QueuesPage(f, s.queuesCard(r, show("queues"))))
 	case "phones":
+		if visitorFrom(r.Context()).forOther() {
+			return render(w, r, status, s.devicesPage(r, f, true, special, show(special)))
+		}
 		return render(w, r, status, templates.PhonesPage(f, s.phonesCard(r, show("phones"))))
 	case "history":
 		return render(w, r, status, templates.HistoryPage(f, s.historyCard(r, show("history"))))

@@ -91,7 +91,7 @@ func (s *Server) showPeople(w http.ResponseWriter, r *http.Request) error {
 		return render(w, r, http.StatusOK, templates.FoundPeople(found))
 	}
 	c := visitorFrom(r.Context()).Caller
-	p := templates.People{Query: query.Get("query"), Scope: s.scopeWords(r, c), Locations: s.locationChoices(r, c, query.Get("location")), Found: found}
+	p := templates.People{Query: query.Get("query"), Scope: s.reachWords(r, c), Locations: s.locationChoices(r, c, query.Get("location")), Found: found}
 	return render(w, r, http.StatusOK, templates.PeoplePage(s.frame(r, "people", tr(r, "nav.people")), p))
 }
 
@@ -153,8 +153,8 @@ func (s *Server) directoryWords(r *http.Request) string {
 	return ""
 }
 
-// scopeWords says whom the visitor helps, or may look at.
-func (s *Server) scopeWords(r *http.Request, c access.Caller) string {
+// reachWords says whom the visitor helps, or may look at.
+func (s *Server) reachWords(r *http.Request, c access.Caller) string {
 	key := "people.scope.read"
 	if c.May(access.ChangePeople) {
 		key = "people.scope"
