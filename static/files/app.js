@@ -468,8 +468,12 @@ document.addEventListener('click', async (event) => {
 
 // A page that the browser keeps for Back must not show it again.
 window.addEventListener('pagehide', () => {
-  document.querySelectorAll('[data-once]').forEach((e) => e.remove())
+  for (const secret of document.querySelectorAll('[data-once]')) {
+    cardOf(secret).dataset.emptied = ''
+    secret.remove()
+  }
 })
+window.addEventListener('pageshow', () => document.querySelectorAll('[data-emptied]').forEach(reload))
 
 // ---- Start ----
 
