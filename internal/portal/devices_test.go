@@ -274,7 +274,7 @@ func TestLabelsOfLines(t *testing.T) {
 	}
 	// Everybody's other fields go back as they were.
 	sent := w.sent(http.MethodPut, pathMembers)
-	if len(sent) != 1 || !strings.Contains(string(sent[0].Body), `"allowCallDeclineEnabled":true`) || strings.Count(string(sent[0].Body), `"lineType"`) != 2 {
+	if len(sent) != 1 || !strings.Contains(sent[0].Body, `"allowCallDeclineEnabled":true`) || strings.Count(sent[0].Body, `"lineType"`) != 2 {
 		t.Errorf("what was sent: %+v", sent)
 	}
 	b.put(lines, `[{"port":1,"label":"x"}]`, "If-Match", etag).wants(t, http.StatusPreconditionFailed)

@@ -187,13 +187,13 @@ func (s *Service) recordOf(c access.Caller, subject Subject, e audit.Entry) Reco
 // mayUndo reports whether the caller could make the change that undoes a record, as
 // far as the portal decides.
 func (s *Service) mayUndo(c access.Caller, subject Subject, r Record) bool {
-	switch {
-	case r.Entry.Setting == access.GrantsName || r.Entry.Setting == access.PolicyName:
+	switch r.Entry.Setting {
+	case access.GrantsName, access.PolicyName:
 		return s.Access.MayUndo(c, r.Entry)
-	case r.Entry.Setting == AgentsName:
+	case AgentsName:
 		_, ok := c.MayOn(access.StaffQueues, queueOf(r.Object).target())
 		return ok
-	case r.Entry.Setting == DevicesName:
+	case DevicesName:
 		may, _ := ManagesPhones(c, subject)
 		return may
 	}
