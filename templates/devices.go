@@ -26,12 +26,6 @@ type NewPhone struct {
 	Code   ActivationCode // set: it was made
 }
 
-// Option is one entry of a select.
-type Option struct {
-	Value string
-	Text  string
-}
-
 // ActivationCode is a code for one new phone.
 type ActivationCode struct {
 	Text  string // "1234 5678 9012 3456"

@@ -109,7 +109,7 @@ func readOnlyDevices(p *Devices) {
 func fixtureNewPhone(id string) NewPhone {
 	return NewPhone{
 		Card: fixtureCard(id, "newPhone", Ready), Name: "Greta Holm", Form: Form{URL: "/people/1/activation-code"}, Model: Field{Name: "model"},
-		Models: []Option{{"DMS Cisco 9851", "Cisco 9851"}, {"DMS Cisco 9861", "Cisco 9861"}, {"roomOS", "Room, Board or Desk device with RoomOS"}},
+		Models: []Option{{Value: "DMS Cisco 9851", Text: "Cisco 9851"}, {Value: "DMS Cisco 9861", Text: "Cisco 9861"}, {Value: "roomOS", Text: "Room, Board or Desk device with RoomOS"}},
 	}
 }
 

@@ -45,6 +45,8 @@ type URLs struct {
 	SignOut     string // POST
 	Preferences string // POST theme, lang and next: for browsers without JavaScript
 	Sessions    string // the page of one's sessions
+	People      string // GET with ?query= finds people; "" for who may not
+	Lend        string // the page on which one lends one's forwarding and queues; "" without any
 	Session     string // answers 200 while somebody is signed in, 401 otherwise
 }
 
@@ -418,6 +420,9 @@ type Entry struct {
 	Undo     Action
 	WhyNot   string // why there is no Undo
 	Note     Note
+	ByOther  bool         // somebody else did it: a helper
+	Ask      Field        // what an undo must be told first; without Name nothing
+	Details  []Difference // Label and After, shown on demand
 }
 
 // Health tells administrators how the portal is.
@@ -441,6 +446,8 @@ type HomeCards struct {
 	Quick    *Quick
 	Queues   *Queues
 	Phones   *Phones
+	News     *News     // nil: the pages of somebody else
+	Lendings *Lendings // nil: the pages of somebody else
 }
 
 // CallsCards are the cards of Calls. A nil card is not licensed and not shown.

@@ -67,6 +67,10 @@ func Permissions() []Permission {
 // scope does not give them.
 var whole = []Permission{ReadPolicy, ChangePolicy, ManageSessions, Operate}
 
+// OfTheWhole reports whether a permission concerns the organization as a whole, so
+// that a grant for less does not give it.
+func OfTheWhole(p Permission) bool { return slices.Contains(whole, p) }
+
 // Role is a bundle of permissions.
 type Role string
 

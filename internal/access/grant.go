@@ -46,6 +46,16 @@ func (g Grant) reaches(personID string, groups Groups) bool {
 	return contains([]string{g.To.Person}, personID)
 }
 
+// concerns reports whether the grant lets its holder see the target. Nobody has a
+// role over themselves.
+func (g Grant) concerns(t Target) bool {
+	read := ReadPeople
+	if t.Person == "" {
+		read = ReadQueues
+	}
+	return g.holding().has(read) && g.Scope.covers(t) && !contains([]string{g.To.Person}, t.Person)
+}
+
 // mayGive reports whether somebody with these holdings may give the role within the
 // scope until then: they must hold every permission of it there, and the right to
 // grant, for at least as long.

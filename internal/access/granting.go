@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -53,7 +54,7 @@ type Options struct {
 // person may be named by e-mail address. Errors: problem.Invalid with fields,
 // problem.Forbidden when the caller does not hold that much.
 func (s *Service) Create(ctx context.Context, c Caller, wish Grant) (Made, error) {
-	return s.changeGrant(ctx, c, rand.Text()[:16], Options{Reason: wish.Reason}, func(_ *state, _ *Grant) (*Grant, error) {
+	return s.changeGrant(ctx, c, rand.Text()[:16], Options{Reason: wish.Reason}, func(c Caller, _ *Grant) (*Grant, error) {
 		g, err := s.complete(wish)
 		if err != nil {
 			return nil, err
@@ -62,9 +63,39 @@ func (s *Service) Create(ctx context.Context, c Caller, wish Grant) (Made, error
 	})
 }
 
+// Try is Create stopped before anything is stored: the grant as it would be, or why
+// there will be none.
+func (s *Service) Try(c Caller, wish Grant) (Grant, error) {
+	if err := checkReason(wish.Reason); err != nil {
+		return wish, err
+	}
+	g, err := s.complete(wish)
+	if err != nil {
+		return g, err
+	}
+	return g, s.mayCreate(c, g)
+}
+
+// Givable says where the caller could grant a role for some time: everywhere, or in
+// these locations.
+func (s *Service) Givable(c Caller, r Role) (everywhere bool, locations []string) {
+	now := s.Now().Add(time.Second)
+	if mayGive(c, r, Scope{Organization: true}, now) {
+		return true, nil
+	}
+	for _, h := range c.Holdings {
+		for _, id := range h.Scope.Locations {
+			if mayGive(c, r, Scope{Locations: []string{id}}, now) && !contains(locations, id) {
+				locations = append(locations, id)
+			}
+		}
+	}
+	return false, locations
+}
+
 // Lend lets a colleague look after the caller's own forwarding and queues until then.
 func (s *Service) Lend(ctx context.Context, c Caller, to string, until time.Time, reason string) (Made, error) {
-	return s.changeGrant(ctx, c, rand.Text()[:16], Options{Reason: reason}, func(_ *state, _ *Grant) (*Grant, error) {
+	return s.changeGrant(ctx, c, rand.Text()[:16], Options{Reason: reason}, func(c Caller, _ *Grant) (*Grant, error) {
 		g, err := s.complete(Grant{To: Grantee{Person: to}, Role: Colleague, Scope: Scope{People: []string{c.PersonID}}, Until: until, Reason: reason})
 		if err != nil {
 			return nil, err
@@ -75,7 +106,7 @@ func (s *Service) Lend(ctx context.Context, c Caller, to string, until time.Time
 
 // Extend sets another end of a grant; zero is for good.
 func (s *Service) Extend(ctx context.Context, c Caller, id string, until time.Time, reason string) (Made, error) {
-	return s.changeGrant(ctx, c, id, Options{Reason: reason}, func(_ *state, old *Grant) (*Grant, error) {
+	return s.changeGrant(ctx, c, id, Options{Reason: reason}, func(c Caller, old *Grant) (*Grant, error) {
 		if old == nil || !s.maySee(c, *old) {
 			return nil, Denied("grant.notFound")
 		}
@@ -94,7 +125,7 @@ func (s *Service) Extend(ctx context.Context, c Caller, id string, until time.Ti
 // Revoke takes a grant away. Those may who could give it, whoever lent it, and who
 // holds it.
 func (s *Service) Revoke(ctx context.Context, c Caller, id string, opts Options) (Made, error) {
-	return s.changeGrant(ctx, c, id, opts, func(_ *state, old *Grant) (*Grant, error) {
+	return s.changeGrant(ctx, c, id, opts, func(c Caller, old *Grant) (*Grant, error) {
 		if old == nil || !s.maySee(c, *old) {
 			return nil, Denied("grant.notFound")
 		}
@@ -102,14 +133,24 @@ func (s *Service) Revoke(ctx context.Context, c Caller, id string, opts Options)
 	})
 }
 
+// State is a grant or the policy as it is, for an undo that finds another than it
+// expected.
+type State struct {
+	JSON json.RawMessage // {} for a grant that is not there
+	ETag string
+}
+
+func stateOf(text json.RawMessage) State { return State{JSON: text, ETag: etag(text)} }
+
 // UndoGrant puts a grant back as it was before a record. It is problem.Changed when
-// the grant is no longer what the record made of it, unless force.
-func (s *Service) UndoGrant(ctx context.Context, c Caller, e audit.Entry, force bool, reason string) (Made, error) {
+// the grant is no longer what the record made of it, unless ifMatch names what it is
+// now ("*": whatever it is); the State is then the present one.
+func (s *Service) UndoGrant(ctx context.Context, c Caller, e audit.Entry, ifMatch, reason string) (recordID string, now State, err error) {
 	opts := Options{Reason: reason, Undoes: e.ID}
-	if !force {
-		opts.Expect = e.After
-	}
-	return s.changeGrant(ctx, c, e.Object.ID, opts, func(_ *state, old *Grant) (*Grant, error) {
+	made, err := s.changeGrant(ctx, c, e.Object.ID, opts, func(c Caller, old *Grant) (*Grant, error) {
+		if now = stateOf(side(old)); !asExpected(now, e.After, ifMatch) {
+			return nil, problem.New(problem.Changed, "grant.moved")
+		}
 		before, ok := grantOf(e.Before)
 		switch {
 		case ok:
@@ -123,6 +164,16 @@ func (s *Service) UndoGrant(ctx context.Context, c Caller, e audit.Entry, force 
 		}
 		return nil, s.mayRevoke(c, *old)
 	})
+	return made.RecordID, now, err
+}
+
+// asExpected reports whether an undo may go on: the present value is what the record
+// made of it, or what the caller has seen.
+func asExpected(now State, after json.RawMessage, ifMatch string) bool {
+	if ifMatch != "" {
+		return ifMatch == "*" || ifMatch == now.ETag
+	}
+	return bytes.Equal(now.JSON, compact(after))
 }
 
 // MayUndo reports whether the caller could undo a record of a grant or the policy.
@@ -156,14 +207,15 @@ func side(g *Grant) json.RawMessage {
 }
 
 // changeGrant changes one grant: decide says what it becomes (nil: none) from what
-// is there. Writers take turns, the change is recorded before it is made, and
+// is there and what the caller holds at that moment. Writers take turns, the change is recorded before it is made, and
 // nobody can leave the organization without an administrator.
-func (s *Service) changeGrant(ctx context.Context, c Caller, id string, opts Options, decide func(*state, *Grant) (*Grant, error)) (Made, error) {
+func (s *Service) changeGrant(ctx context.Context, c Caller, id string, opts Options, decide func(Caller, *Grant) (*Grant, error)) (Made, error) {
 	if err := checkReason(opts.Reason); err != nil {
 		return Made{}, err
 	}
 	var made Made
 	err := s.alone(ctx, func(ctx context.Context, st *state) error {
+		c := st.still(c, s.Now())
 		var old *Grant
 		if g, ok := st.grants[id]; ok && !g.Expired(s.Now()) {
 			old = &g
@@ -171,7 +223,7 @@ func (s *Service) changeGrant(ctx context.Context, c Caller, id string, opts Opt
 		if opts.Expect != nil && !bytes.Equal(compact(opts.Expect), side(old)) {
 			return problem.New(problem.Changed, "grant.changed")
 		}
-		next, err := decide(st, old)
+		next, err := decide(c, old)
 		if err != nil {
 			return err
 		}
@@ -190,11 +242,11 @@ func (s *Service) changeGrant(ctx context.Context, c Caller, id string, opts Opt
 		if err := s.keepAnAdministrator(st, id, next); err != nil {
 			return err
 		}
-		what, sealed := "delete", []byte(nil)
-		if next != nil {
-			what, sealed = "put", s.Sealer.Seal(grantPlace(id), side(next))
+		grants := maps.Clone(st.grants)
+		if delete(grants, id); next != nil {
+			grants[id] = *next
 		}
-		made.RecordID, err = s.recorded(ctx, grantEntry(c, id, old, next, opts), func() error { return s.write(ctx, st, what, id, sealed) })
+		made.RecordID, err = s.recorded(ctx, grantEntry(c, id, old, next, opts), func() error { return s.write(ctx, st, grants, st.policy) })
 		return err
 	})
 	return made, err
@@ -380,11 +432,24 @@ func (s *Service) mayCreate(c Caller, g Grant) error {
 	if !mayGive(c, g.Role, g.Scope, g.Until) {
 		return problem.New(problem.Forbidden, "grant.tooMuch")
 	}
-	if self && !holdsEverything(c) {
+	if holdsEverything(c) {
+		return nil
+	}
+	if self {
 		return problem.New(problem.Forbidden, "grant.own")
+	}
+	if g.To.Group != "" && !s.Organization.KnowsMembers(g.To.Group) {
+		// The caller may be one of them, and the policy may leave another role more.
+		s.WatchGroup(g.To.Group)
+		unknown := problem.New(problem.Unavailable, "grant.members")
+		unknown.RetryAfter = membersWait
+		return unknown
 	}
 	return nil
 }
+
+// membersWait is after how long it should be known who is in a group.
+const membersWait = 5 * time.Second
 
 // holdsEverything reports whether the caller is one of PORTAL_ADMINS, who cannot
 // gain anything.
@@ -426,7 +491,8 @@ func (s *Service) keepAnAdministrator(st *state, id string, next *Grant) error {
 		return nil
 	}
 	for _, g := range st.active(s.Now()) {
-		if g.ID != id && lasting(&g) && g.To.Person != "" {
+		// Who is in a group can change at any time, and who has left cannot sign in.
+		if _, _, here := s.Organization.Lookup(g.To.Person); g.ID != id && lasting(&g) && here {
 			return nil
 		}
 	}
@@ -436,7 +502,7 @@ func (s *Service) keepAnAdministrator(st *state, id string, next *Grant) error {
 // Filter chooses grants.
 type Filter struct {
 	To string  // only those that a person or a group of this id holds, directly or through a group
-	On *Target // only those that reach this
+	On *Target // only those that let somebody see or change this
 }
 
 // List gives the grants that the caller may know of, the newest first.
@@ -445,8 +511,12 @@ func (s *Service) List(ctx context.Context, c Caller, f Filter) ([]Grant, error)
 	if err != nil {
 		return nil, problem.New(problem.Unavailable, "access.unavailable").Because(err)
 	}
+	oversees := false // who reads the access to something sees all that reaches it
+	if f.On != nil {
+		_, oversees = c.MayOn(ReadAccess, *f.On)
+	}
 	list := slices.DeleteFunc(st.active(s.Now()), func(g Grant) bool {
-		return !s.maySee(c, g) || f.To != "" && !contains([]string{g.To.Group}, f.To) && !g.reaches(f.To, s.Organization) || f.On != nil && !g.Scope.covers(*f.On)
+		return !oversees && !s.maySee(c, g) || f.To != "" && !contains([]string{g.To.Group}, f.To) && !g.reaches(f.To, s.Organization) || f.On != nil && !g.concerns(*f.On)
 	})
 	slices.Reverse(list)
 	return list, nil
@@ -490,22 +560,36 @@ type PolicyOptions struct {
 	Options
 }
 
+// TryPolicy is SetPolicy stopped before anything is stored: why it would be refused.
+func (s *Service) TryPolicy(c Caller, wish *Policy) error {
+	if !c.MayEverywhere(ChangePolicy) {
+		return problem.New(problem.Forbidden, "web.forbidden")
+	}
+	if wish == nil {
+		return problem.New(problem.Malformed, "web.malformed")
+	}
+	if faults := wish.check(s.Settings); len(faults) > 0 {
+		return &problem.Error{Code: problem.Invalid, Public: i18n.NewText("setting.invalid"), Fields: faults}
+	}
+	return nil
+}
+
 // SetPolicy replaces the policy. Errors: problem.Invalid with fields,
 // problem.Changed, problem.Forbidden; the policy is then the one that is there.
 func (s *Service) SetPolicy(ctx context.Context, c Caller, wish *Policy, opts PolicyOptions) (now *Policy, recordID string, err error) {
-	if !c.MayEverywhere(ChangePolicy) {
-		return nil, "", problem.New(problem.Forbidden, "web.forbidden")
+	if err := s.TryPolicy(c, wish); err != nil {
+		return nil, "", err
 	}
 	if err := checkReason(opts.Reason); err != nil {
 		return nil, "", err
 	}
-	if faults := wish.check(s.Settings); len(faults) > 0 {
-		return nil, "", &problem.Error{Code: problem.Invalid, Public: i18n.NewText("setting.invalid"), Fields: faults}
-	}
 	wish = wish.normal()
 	err = s.alone(ctx, func(ctx context.Context, st *state) error {
 		now = st.policy
-		if opts.IfMatch != "" && opts.IfMatch != st.policy.ETag() || opts.Expect != nil && !bytes.Equal(compact(opts.Expect), st.policy.json()) {
+		if !st.still(c, s.Now()).MayEverywhere(ChangePolicy) {
+			return problem.New(problem.Forbidden, "web.forbidden")
+		}
+		if !matches(opts.IfMatch, st.policy.ETag()) || opts.Expect != nil && !bytes.Equal(compact(opts.Expect), st.policy.json()) {
 			return problem.New(problem.Changed, "policy.changed")
 		}
 		if wish.ETag() == st.policy.ETag() {
@@ -514,7 +598,7 @@ func (s *Service) SetPolicy(ctx context.Context, c Caller, wish *Policy, opts Po
 		recordID, err = s.recorded(ctx, audit.Entry{
 			Actor: audit.Person{ID: c.PersonID, Name: c.Name}, Role: string(Administrator), Setting: PolicyName, Before: st.policy.json(), After: wish.json(),
 			Reason: opts.Reason, Undoes: opts.Undoes,
-		}, func() error { return s.write(ctx, st, "policy", "", s.Sealer.Seal(keyPolicy, wish.json())) })
+		}, func() error { return s.write(ctx, st, st.grants, wish) })
 		if err == nil {
 			now = wish
 		}
@@ -523,15 +607,33 @@ func (s *Service) SetPolicy(ctx context.Context, c Caller, wish *Policy, opts Po
 	return now, recordID, err
 }
 
+// matches compares If-Match with an ETag (RFC 9110, 13.1.1); "" matches all.
+func matches(ifMatch, etag string) bool {
+	for tag := range strings.SplitSeq(ifMatch, ",") {
+		if tag = strings.TrimSpace(tag); tag == "*" || tag == etag {
+			return true
+		}
+	}
+	return ifMatch == ""
+}
+
 // UndoPolicy puts the policy back as it was before a record; see UndoGrant.
-func (s *Service) UndoPolicy(ctx context.Context, c Caller, e audit.Entry, force bool, reason string) (now *Policy, recordID string, err error) {
+func (s *Service) UndoPolicy(ctx context.Context, c Caller, e audit.Entry, ifMatch, reason string) (recordID string, now State, err error) {
 	before := &Policy{}
 	if err := json.Unmarshal(e.Before, before); err != nil {
-		return nil, "", problem.New(problem.Conflict, "history.whyNot.unknown").Because(err)
+		return "", State{}, problem.New(problem.Conflict, "history.whyNot.unknown").Because(err)
 	}
 	opts := PolicyOptions{Options: Options{Reason: reason, Undoes: e.ID}}
-	if !force {
+	switch ifMatch {
+	case "":
 		opts.Expect = e.After
+	case "*":
+	default:
+		opts.IfMatch = ifMatch
 	}
-	return s.SetPolicy(ctx, c, before, opts)
+	policy, recordID, err := s.SetPolicy(ctx, c, before, opts)
+	if policy != nil {
+		now = stateOf(policy.json())
+	}
+	return recordID, now, err
 }

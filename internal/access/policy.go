@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"patchbay/internal/i18n"
@@ -80,7 +82,11 @@ func (p *Policy) NeedsReason(r Role) bool { return p != nil && slices.Contains(p
 
 // ETag names a state of the policy: equal policies have equal tags.
 func (p *Policy) ETag() string {
-	sum := sha256.Sum256(p.normal().json())
+	return etag(p.normal().json())
+}
+
+func etag(text []byte) string {
+	sum := sha256.Sum256(text)
 	return `"` + hex.EncodeToString(sum[:12]) + `"`
 }
 
@@ -148,7 +154,7 @@ func (p *Policy) check(settings []string) []problem.Field {
 			faults = append(faults, problem.Field{Name: "reasonRequired", Detail: i18n.NewText("policy.role", "Role", string(r))})
 		}
 	}
-	if utf8.RuneCountInString(p.Contact) > maxContact || !utf8.ValidString(p.Contact) {
+	if utf8.RuneCountInString(p.Contact) > maxContact || !utf8.ValidString(p.Contact) || strings.ContainsFunc(p.Contact, unicode.IsControl) {
 		faults = append(faults, problem.Field{Name: "contact", Detail: i18n.NewText("policy.contact", "Max", maxContact)})
 	}
 	return faults

@@ -173,14 +173,52 @@ func peekAll[T any](ctx context.Context, c *Cache, keys []Key, maxAge time.Durat
 
 // Peek gives the last known value, however old (at most an hour).
 func Peek[T any](ctx context.Context, c *Cache, key Key) (Reading[T], bool) {
-	name := key.redisKey()
-	sealed, err := c.redis.HGet(ctx, name, "b").Bytes()
+	r, _, ok := peek[T](ctx, c, key)
+	return r, ok
+}
+
+// peek also tells how often the value was put: by that a change of it is noticed.
+func peek[T any](ctx context.Context, c *Cache, key Key) (r Reading[T], generation string, ok bool) {
+	fields, err := c.redis.HMGet(ctx, key.redisKey(), "b", "g").Result()
 	if err != nil {
+		return Reading[T]{}, "", false
+	}
+	r, ok = opened[T](c, key, fields[0])
+	generation, put := fields[1].(string)
+	if !put {
+		generation = "0"
+	}
+	return r, generation, ok
+}
+
+// PeekAll is Peek for many keys in one go: what is not there is left out.
+func PeekAll[T any](ctx context.Context, c *Cache, keys []Key) map[Key]Reading[T] {
+	found := make(map[Key]Reading[T], len(keys))
+	cmds := make([]*redis.StringCmd, len(keys))
+	_, _ = c.redis.Pipelined(ctx, func(p redis.Pipeliner) error { // each command has an error of its own
+		for i, key := range keys {
+			cmds[i] = p.HGet(ctx, key.redisKey(), "b")
+		}
+		return nil
+	})
+	for i, key := range keys {
+		if sealed, err := cmds[i].Result(); err == nil {
+			if r, ok := opened[T](c, key, sealed); ok {
+				found[key] = r
+			}
+		}
+	}
+	return found
+}
+
+func opened[T any](c *Cache, key Key, sealed any) (Reading[T], bool) {
+	text, ok := sealed.(string)
+	if !ok {
 		return Reading[T]{}, false
 	}
 	var r Reading[T]
-	text, err := c.sealer.Open(name, sealed)
-	if err != nil || json.Unmarshal(text, &r) != nil {
+	plain, err := c.sealer.Open(key.redisKey(), []byte(text))
+	if err != nil || json.Unmarshal(plain, &r) != nil {
 		return Reading[T]{}, false
 	}
 	return r, true
@@ -189,6 +227,14 @@ func Peek[T any](ctx context.Context, c *Cache, key Key) (Reading[T], bool) {
 // putScript stores a value that is known to be the newest; loads that began
 // before do not overwrite it (see storeScript).
 var putScript = redis.NewScript(`
+redis.call("HINCRBY", KEYS[1], "g", 1)
+redis.call("HSET", KEYS[1], "b", ARGV[1])
+redis.call("PEXPIRE", KEYS[1], ARGV[2])
+return 1`)
+
+// amendScript is putScript unless something newer was put meanwhile.
+var amendScript = redis.NewScript(`
+if (redis.call("HGET", KEYS[1], "g") or "0") ~= ARGV[3] then return 0 end
 redis.call("HINCRBY", KEYS[1], "g", 1)
 redis.call("HSET", KEYS[1], "b", ARGV[1])
 redis.call("PEXPIRE", KEYS[1], ARGV[2])
@@ -208,14 +254,28 @@ func Put[T any](ctx context.Context, c *Cache, key Key, value T) error {
 
 // Amend changes a part of the last known value that is known from elsewhere. The
 // rest of it is as old as before, and so is the reading. Without one nothing is
-// kept.
+// kept. Of several who amend at once each builds on the other's value.
 func Amend[T any](ctx context.Context, c *Cache, key Key, change func(T) T) error {
-	r, ok := Peek[T](ctx, c, key)
-	if !ok {
-		return nil
+	name := key.redisKey()
+	for {
+		r, generation, ok := peek[T](ctx, c, key)
+		if !ok {
+			return nil
+		}
+		r.Value = change(r.Value)
+		sealed, err := c.sealed(name, r)
+		if err != nil {
+			return err
+		}
+		c.forget(key)
+		kept, err := amendScript.Run(ctx, c.redis, []string{name}, sealed, keep.Milliseconds(), generation).Bool()
+		if err != nil {
+			return fmt.Errorf("keep %s: %w", key.Name, err)
+		}
+		if kept {
+			return nil
+		}
 	}
-	r.Value = change(r.Value)
-	return put(ctx, c, key, r)
 }
 
 func put[T any](ctx context.Context, c *Cache, key Key, r Reading[T]) error {

@@ -52,6 +52,33 @@ func (d *Directory) InGroup(groupID, personID string) bool {
 	return m != nil && personID != "" && m.counts(d.now()) && m.has(keyOf(personID))
 }
 
+// KnowsMembers reports whether it is known who is in a group, and so who is not.
+func (d *Directory) KnowsMembers(groupID string) bool {
+	m := (*d.members.Load())[groupKey(groupID)]
+	return m != nil && m.counts(d.now())
+}
+
+// Members lists people of a group by name, at most limit of them, and how many
+// there are; false when that is not known. Who is not in the directory is counted.
+func (d *Directory) Members(groupID string, limit int) (people []Person, total int, known bool) {
+	m := (*d.members.Load())[groupKey(groupID)]
+	if m == nil || !m.counts(d.now()) {
+		return nil, 0, false
+	}
+	s := d.people.Load()
+	var at []int // the people of a snapshot are in the order of their names
+	for i := 0; i < len(m.People); i += len(key{}) {
+		if found, ok := s.find(key(m.People[i : i+len(key{})])); ok {
+			at = append(at, found)
+		}
+	}
+	slices.Sort(at)
+	for _, i := range at[:min(len(at), limit)] {
+		people = append(people, s.people[i])
+	}
+	return people, len(m.People) / len(key{}), true
+}
+
 // GroupsOf gives the groups that somebody is in, of those whose members are read,
 // by the ids under which they were wanted. As with InGroup, a group of which too
 // little is known has no members.

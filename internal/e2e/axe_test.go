@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	_ "embed"
 	"encoding/json"
 	"fmt"
@@ -9,6 +10,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/chromedp/chromedp"
 )
 
 // axe-core 4.14.1, which is not shipped with the portal; its licence lies beside it.
@@ -60,8 +63,15 @@ func inspect(b *tab, what string, l look) {
 	if loaded := value[bool](b, `typeof axe === 'object'`); !loaded {
 		value[bool](b, axe+"\n;true")
 	}
+	// All of the gallery at once takes axe longer than a page ever may.
+	ctx, cancel := context.WithTimeout(b.ctx, 6*patience)
+	defer cancel()
+	found, err := chromedp.Run(ctx, chromedp.Evaluate[string](runAxe, chromedp.EvalAwaitPromise))
+	if err != nil {
+		b.t.Fatalf("axe on %s: %v", what, err)
+	}
 	var violations []violation
-	if err := json.Unmarshal([]byte(value[string](b, runAxe)), &violations); err != nil {
+	if err := json.Unmarshal([]byte(found), &violations); err != nil {
 		b.t.Fatalf("axe on %s: %v", what, err)
 	}
 	for _, v := range violations {

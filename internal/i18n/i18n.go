@@ -92,7 +92,7 @@ func (b *Bundle) Languages() []language.Tag { return b.tags }
 func (b *Bundle) Localizer(preferences ...string) *Localizer {
 	for _, p := range preferences {
 		if strings.EqualFold(p, Pseudo.String()) {
-			return &Localizer{tag: Pseudo, loc: goi18n.NewLocalizer(b.bundle, "en"), pseudo: true}
+			return &Localizer{tag: Pseudo, loc: goi18n.NewLocalizer(b.bundle, "en"), keys: b.keys, pseudo: true}
 		}
 	}
 	var wanted []language.Tag
@@ -103,14 +103,27 @@ func (b *Bundle) Localizer(preferences ...string) *Localizer {
 		}
 	}
 	_, i, _ := b.matcher.Match(wanted...)
-	return &Localizer{tag: b.tags[i], loc: goi18n.NewLocalizer(b.bundle, b.tags[i].String())}
+	return &Localizer{tag: b.tags[i], loc: goi18n.NewLocalizer(b.bundle, b.tags[i].String()), keys: b.keys}
 }
 
 // Localizer speaks one language.
 type Localizer struct {
 	tag    language.Tag
 	loc    *goi18n.Localizer
+	keys   map[string]bool
 	pseudo bool
+	others map[string]bool // the keys with words about somebody else; nil: it is about the reader
+}
+
+// ofOthers ends the key of what is said about somebody else instead of the reader:
+// "My phones" becomes "Phones".
+const ofOthers = ".others"
+
+// ForSomebodyElse is the Localizer for a page about another person than its reader.
+func (l *Localizer) ForSomebodyElse() *Localizer {
+	other := *l
+	other.others = l.keys
+	return &other
 }
 
 // Language is the tag for the lang attribute of the page.
@@ -127,6 +140,9 @@ func (l *Localizer) T(key string, args ...any) string {
 func (l *Localizer) Say(t Text) string {
 	if t.Key == "" {
 		return ""
+	}
+	if l.others[t.Key+ofOthers] {
+		t.Key += ofOthers
 	}
 	cfg := &goi18n.LocalizeConfig{MessageID: t.Key}
 	if len(t.Args) > 0 {

@@ -18,6 +18,7 @@ import (
 	"patchbay/internal/access"
 	"patchbay/internal/audit"
 	"patchbay/internal/redisdb/redistest"
+	"patchbay/internal/selfservice"
 	"patchbay/internal/webexsim"
 )
 
@@ -85,7 +86,8 @@ func (w *world) phone(t *testing.T, b *browser, prefix, who string) string {
 // log searches the log as ines.
 func (w *world) log(t *testing.T, setting string) []audit.Entry {
 	t.Helper()
-	records, _, err := w.replicas[0].Settings.SearchLog(t.Context(), w.admin(t), audit.Filter{Setting: setting}, "", 50)
+	page, err := w.replicas[0].Settings.SearchLog(t.Context(), w.admin(t), selfservice.LogQuery{Filter: audit.Filter{Setting: setting}}, "", 50)
+	records := page.Records
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -299,7 +301,7 @@ func TestLabelsOfLines(t *testing.T) {
 	}
 	undo := "/api/history/" + a.header.Get("Audit-Id") + "/undo"
 	w.signIn(t, maria).json(http.MethodPost, undo, "").wants(t, http.StatusNotFound)
-	w.signIn(t, ines).json(http.MethodPost, undo, "").wants(t, http.StatusConflict) // her own phone
+	w.signIn(t, ines).json(http.MethodPost, undo, "").wants(t, http.StatusForbidden) // her own phone
 	b.json(http.MethodPost, undo, "").wants(t, http.StatusOK)
 	if got := b.list(t, lines)[1]["label"]; got != "" {
 		t.Errorf("after the undo the label is %q", got)

@@ -56,7 +56,7 @@ func TestTheDescriptionNamesEveryRouteAndNoOther(t *testing.T) {
 		if !strings.Contains(route, " /api/") || route == "GET /api/*" || route == "GET /api/docs" {
 			continue
 		}
-		route = strings.NewReplacer("{queue}", "{queueId}", "{record}", "{recordId}").Replace(route)
+		route = strings.NewReplacer("{person}", "{personId}", "{grant}", "{grantId}", "{queue}", "{queueId}", "{record}", "{recordId}").Replace(route)
 		if !strings.Contains(route, "{setting}") {
 			wanted[route] = true
 			continue
@@ -179,6 +179,9 @@ func TestAnswersFitTheirDescription(t *testing.T) {
 			good.put(path, writes[path], "If-Match", `"other"`).wants(t, http.StatusPreconditionFailed)
 		}
 	}
+	w.peopleAnswers(t, hold)
+	w.boardAnswers(t, hold)
+	w.administrationAnswers(t, hold)
 	// Throttling comes last: what Webex has asked for holds on.
 	for _, trouble := range [][2]int{{400, 409}, {403, 403}, {404, 404}, {500, 502}, {504, 504}, {429, 503}} {
 		f := status(trouble[0], time.Second)
@@ -209,8 +212,9 @@ func TestAnswersFitTheirDescription(t *testing.T) {
 	}
 	for path, item := range doc.Paths.Map() {
 		for method := range item.Operations() {
-			if !slices.Contains(answers.list, method+" "+path+" 200") && path != "/api/openapi.json" {
-				t.Errorf("%s %s was never answered with 200: the test does not show its shape", method, path)
+			good := func(answer string) bool { return strings.HasPrefix(answer, method+" "+path+" 2") }
+			if !slices.ContainsFunc(answers.list, good) && path != "/api/openapi.json" {
+				t.Errorf("%s %s was never answered with 2xx: the test does not show its shape", method, path)
 			}
 		}
 	}

@@ -99,7 +99,7 @@ func TestWhatIsNotThereIsSaidInTheReadersForm(t *testing.T) {
 	}
 	checkProblem(t, "a setting that there is not", b.get("/api/me/settings/volume"), http.StatusNotFound)
 	checkProblem(t, "a change of one that is only read", b.put("/api/me/settings/voicemail", `{"enabled":false}`), http.StatusForbidden)
-	for _, path := range []string{"/nothing", "/calls/nothing/at/all", "/static/nothing.css", "/people", "/cards/nothing"} {
+	for _, path := range []string{"/nothing", "/calls/nothing/at/all", "/static/nothing.css", "/cards/nothing"} {
 		if a := b.get(path); a.status != http.StatusNotFound {
 			t.Errorf("GET %s: %d", path, a.status)
 		}

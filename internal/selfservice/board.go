@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/redis/go-redis/v9"
 	"golang.org/x/sync/errgroup"
 
 	"patchbay/internal/access"
@@ -20,8 +21,8 @@ import (
 )
 
 const (
-	// boardAge is how old the agents of a queue may be that a board shows.
-	boardAge = 15 * time.Second
+	// BoardAge is how old the agents of a queue may be that a board shows.
+	BoardAge = 15 * time.Second
 	// switchesAtOnce bounds the agents of one request who are switched side by side.
 	switchesAtOnce = 4
 	// MaxAgentsAtOnce is how many agents one request may switch.
@@ -77,10 +78,12 @@ func queueOf(o audit.Object) Queue {
 	}
 }
 
+var queuesKey = cache.Key{Owner: "organization", Name: "queues"}
+
 // allQueues lists every queue and hunt group of the organization, by name. It is
 // read once for all.
 func (s *Service) allQueues(ctx context.Context) ([]Queue, error) {
-	r, err := cache.Get(ctx, s.Cache, cache.Key{Owner: "organization", Name: "queues"}, cache.Options{MaxAge: listAge, Fleet: true}, func(ctx context.Context) ([]Queue, error) {
+	r, err := cache.Get(ctx, s.Cache, queuesKey, cache.Options{MaxAge: listAge, Fleet: true}, func(ctx context.Context) ([]Queue, error) {
 		var lists [3][]Queue
 		g, gctx := errgroup.WithContext(ctx)
 		for i, assist := range []bool{false, true} {
@@ -181,61 +184,138 @@ type BoardQueue struct {
 	At     time.Time
 	// Minimum is how many should be reachable; 0 when nobody has said.
 	Minimum int
-	// MaySwitch and MayStaff are what the caller may do.
-	MaySwitch, MayStaff bool
+	// MaySwitch, MayStaff and MaySetMinimum are what the caller may do.
+	MaySwitch, MayStaff, MaySetMinimum bool
+}
+
+// Reachable reports whether calls of the queue reach the agent, as far as is known.
+func (a Agent) Reachable() bool {
+	return a.Joined && a.Away != Forwarded && a.Away != Disturbed
 }
 
 // Reachable is how many agents have joined and are not known to be away.
-func (b BoardQueue) Reachable() int {
+func (b BoardQueue) Reachable() int { return b.count(Agent.Reachable) }
+
+// Joined is how many agents have joined.
+func (b BoardQueue) Joined() int { return b.count(func(a Agent) bool { return a.Joined }) }
+
+// Unclear is how many agents have joined of whom nobody knows whether they are away.
+func (b BoardQueue) Unclear() int {
+	return b.count(func(a Agent) bool { return a.Joined && a.Away == AwayUnknown })
+}
+
+// Thin reports whether fewer agents can take calls than should.
+func (b BoardQueue) Thin() bool { return b.Reachable() < b.Minimum }
+
+func (b BoardQueue) count(what func(Agent) bool) int {
 	n := 0
 	for _, a := range b.Agents {
-		if a.Joined && a.Away != Forwarded && a.Away != Disturbed {
+		if what(a) {
 			n++
 		}
 	}
 	return n
 }
 
-// Board reads the agents of a queue that the caller may see, at most a few seconds
-// old. Whether agents are away comes from what was read lately: the queue is kept
-// in mind, and what is missing is read in the background.
-func (s *Service) Board(ctx context.Context, c access.Caller, queueID string) (BoardQueue, error) {
+// Agent finds an agent by their id.
+func (b BoardQueue) Agent(id string) (Agent, bool) {
+	i := slices.IndexFunc(b.Agents, func(a Agent) bool { return webex.SameID(a.ID, id) })
+	if i < 0 {
+		return Agent{}, false
+	}
+	return b.Agents[i], true
+}
+
+// Without is the board as it would be without these agents having joined.
+func (b BoardQueue) Without(agentIDs []string) BoardQueue {
+	b.Agents = slices.Clone(b.Agents)
+	for i := range b.Agents {
+		if slices.ContainsFunc(agentIDs, func(id string) bool { return webex.SameID(id, b.Agents[i].ID) }) {
+			b.Agents[i].Joined = false
+		}
+	}
+	return b
+}
+
+// Board reads the agents of a queue that the caller may see, not older than maxAge; 0
+// asks Webex. Whether agents are away comes from what was read lately: the queue is
+// kept in mind, and what is missing is read in the background.
+func (s *Service) Board(ctx context.Context, c access.Caller, queueID string, maxAge time.Duration) (BoardQueue, error) {
 	q, err := s.Queue(ctx, c, queueID)
 	if err != nil {
 		return BoardQueue{}, err
 	}
-	r, err := s.readFacts(ctx, q, boardAge)
+	r, err := s.readFacts(ctx, q, maxAge)
 	if err != nil {
 		return BoardQueue{Queue: q}, webex.Problem(err)
 	}
 	s.watch(ctx, q)
-	return s.boardOf(ctx, c, q, r), nil
+	return s.boardsOf(ctx, c, []Queue{q}, map[string]cache.Reading[facts]{q.ID: r})[q.ID], nil
 }
 
-// KnownBoard is Board as last read, without asking Webex.
-func (s *Service) KnownBoard(ctx context.Context, c access.Caller, q Queue) (BoardQueue, bool) {
-	r, ok := cache.Peek[facts](ctx, s.Cache, factsKey(q.ID))
-	if !ok || !mayQueue(c, access.ReadQueues, q) {
-		return BoardQueue{}, false
-	}
-	return s.boardOf(ctx, c, q, r), true
-}
-
-func (s *Service) boardOf(ctx context.Context, c access.Caller, q Queue, r cache.Reading[facts]) BoardQueue {
-	b := BoardQueue{
-		Queue: q, Policy: r.Value.Policy, At: r.At, Minimum: s.cover(ctx, q),
-		MaySwitch: mayQueue(c, access.SwitchAgents, q) && !q.HuntGroup, MayStaff: mayQueue(c, access.StaffQueues, q),
-	}
-	for _, a := range r.Value.Agents {
-		agent := Agent{
-			ID: s.personID(a.ID), Name: a.Name, Extension: a.Extension, LocationName: a.Location, Weight: a.Weight, SkillLevel: a.SkillLevel,
-			Joined: q.HuntGroup || a.Joined != nil && *a.Joined, JoinedKnown: q.HuntGroup || a.Joined != nil,
+// KnownBoards are the boards of queues as last read, by queue id, without asking
+// Webex; those that were not read within the hour are left out.
+func (s *Service) KnownBoards(ctx context.Context, c access.Caller, queues []Queue) map[string]BoardQueue {
+	var seen []Queue
+	var keys []cache.Key
+	for _, q := range queues {
+		if mayQueue(c, access.ReadQueues, q) {
+			seen, keys = append(seen, q), append(keys, factsKey(q.ID))
 		}
-		agent.Away, agent.AwayAt = s.knownAway(ctx, agent.ID)
-		b.Agents = append(b.Agents, agent)
 	}
-	slices.SortStableFunc(b.Agents, func(x, y Agent) int { return strings.Compare(strings.ToLower(x.Name), strings.ToLower(y.Name)) })
-	return b
+	found := cache.PeekAll[facts](ctx, s.Cache, keys)
+	known := map[string]cache.Reading[facts]{}
+	for i, q := range seen {
+		if r, ok := found[keys[i]]; ok {
+			known[q.ID] = r
+		}
+	}
+	return s.boardsOf(ctx, c, seen, known)
+}
+
+// boardsOf makes boards of what was read. What else they show is asked of Redis for
+// all of them at once.
+func (s *Service) boardsOf(ctx context.Context, c access.Caller, queues []Queue, known map[string]cache.Reading[facts]) map[string]BoardQueue {
+	minima := s.Minima(ctx, queues)
+	var people []string
+	for _, r := range known {
+		for _, a := range r.Value.Agents {
+			people = append(people, a.ID)
+		}
+	}
+	away := s.knownAway(ctx, people)
+	boards := map[string]BoardQueue{}
+	for _, q := range queues {
+		r, ok := known[q.ID]
+		if !ok {
+			continue
+		}
+		b := BoardQueue{
+			Queue: q, Policy: r.Value.Policy, At: r.At, Minimum: minima[q.ID],
+			MaySwitch: mayQueue(c, access.SwitchAgents, q) && !q.HuntGroup, MayStaff: mayQueue(c, access.StaffQueues, q), MaySetMinimum: mayQueue(c, access.SwitchAgents, q),
+		}
+		for _, a := range r.Value.Agents {
+			agent := Agent{
+				ID: s.personID(a.ID), Name: a.Name, Extension: a.Extension, LocationName: a.Location, Weight: a.Weight, SkillLevel: a.SkillLevel,
+				Joined: q.HuntGroup || a.Joined != nil && *a.Joined, JoinedKnown: q.HuntGroup || a.Joined != nil,
+			}
+			agent.Away, agent.AwayAt = away[a.UUID].away, away[a.UUID].at
+			b.Agents = append(b.Agents, agent)
+		}
+		slices.SortStableFunc(b.Agents, func(x, y Agent) int { return strings.Compare(strings.ToLower(x.Name), strings.ToLower(y.Name)) })
+		boards[q.ID] = b
+	}
+	return boards
+}
+
+// NeedsReason reports whether the caller must say why they change this queue.
+func (s *Service) NeedsReason(c access.Caller, q Queue) bool {
+	for _, p := range []access.Permission{access.SwitchAgents, access.StaffQueues} {
+		if role, ok := c.MayOn(p, q.target()); ok && c.Policy.NeedsReason(role) {
+			return true
+		}
+	}
+	return false
 }
 
 // personID is a person's id as People writes it: queues spell it differently.
@@ -246,27 +326,48 @@ func (s *Service) personID(id string) string {
 	return id
 }
 
-// knownAway tells from the last readings whether an agent is away.
-func (s *Service) knownAway(ctx context.Context, personID string) (Away, time.Time) {
-	subject := Subject{ID: personID}
-	forwarding, ok := cache.Peek[Document](ctx, s.Cache, cacheKey(subject, find(s.catalogue, "callForwarding")))
-	dnd, ok2 := cache.Peek[Document](ctx, s.Cache, cacheKey(subject, find(s.catalogue, "doNotDisturb")))
-	switch {
-	case ok && forwarding.Value.Bool("callForwarding.always.enabled"):
-		return Forwarded, forwarding.At
-	case ok2 && dnd.Value.Bool("enabled"):
-		return Disturbed, dnd.At
-	case !ok || !ok2:
-		return AwayUnknown, time.Time{}
-	case forwarding.At.Before(dnd.At):
-		return Here, forwarding.At
+// awayState is whether somebody is away, and when that was read.
+type awayState struct {
+	away Away
+	at   time.Time
+}
+
+// awaySettings are the settings that keep the calls of a queue from an agent.
+var awaySettings = [...]string{"callForwarding", "doNotDisturb"}
+
+// knownAway tells from the last readings which people are away, by the UUID of each.
+func (s *Service) knownAway(ctx context.Context, people []string) map[string]awayState {
+	keys := make([]cache.Key, 0, len(people)*len(awaySettings))
+	for _, id := range people {
+		for _, name := range awaySettings {
+			keys = append(keys, cacheKey(Subject{ID: id}, find(s.catalogue, name)))
+		}
 	}
-	return Here, dnd.At
+	found := cache.PeekAll[Document](ctx, s.Cache, keys)
+	states := make(map[string]awayState, len(people))
+	for i, id := range people {
+		forwarding, ok := found[keys[i*len(awaySettings)]]
+		disturb, ok2 := found[keys[i*len(awaySettings)+1]]
+		state := awayState{away: Here, at: forwarding.At}
+		switch {
+		case ok && forwarding.Value.Bool("callForwarding.always.enabled"):
+			state.away = Forwarded
+		case ok2 && disturb.Value.Bool("enabled"):
+			state = awayState{Disturbed, disturb.At}
+		case !ok || !ok2:
+			state = awayState{away: AwayUnknown}
+		case disturb.At.Before(forwarding.At):
+			state.at = disturb.At
+		}
+		states[canonical(id)] = state
+	}
+	return states
 }
 
 // Switched is what became of one agent.
 type Switched struct {
 	AgentID string
+	Name    string // "" of who is no agent of the queue
 	Written Written
 	Err     error
 }
@@ -279,16 +380,15 @@ func (s *Service) SwitchAgents(ctx context.Context, c access.Caller, queueID str
 	if err != nil {
 		return nil, err
 	}
-	role, ok := c.MayOn(access.SwitchAgents, q.target())
+	by, err := switcher(c, q)
 	switch {
-	case !ok:
-		return nil, problem.New(problem.Forbidden, "web.forbidden").Because(access.ErrDenied)
+	case err != nil:
+		return nil, err
 	case q.HuntGroup:
 		return nil, problem.New(problem.Conflict, "board.huntGroup")
 	case len(agentIDs) > MaxAgentsAtOnce:
 		return nil, problem.New(problem.Malformed, "board.tooMany", "Max", MaxAgentsAtOnce)
 	}
-	by := actor{Caller: c, role: role, overQueue: true}
 	if err := by.checkReason(opts.Reason); err != nil {
 		return nil, err
 	}
@@ -302,7 +402,7 @@ func (s *Service) SwitchAgents(ctx context.Context, c access.Caller, queueID str
 	for i, id := range agentIDs {
 		list[i] = Switched{AgentID: id}
 		g.Go(func() error {
-			list[i].Written, list[i].Err = s.switchAgent(ctx, by, q, r.Value, id, joined, opts)
+			list[i].Name, list[i].Written, list[i].Err = s.switchAgent(ctx, by, q, r.Value, id, joined, opts)
 			return nil
 		})
 	}
@@ -310,27 +410,36 @@ func (s *Service) SwitchAgents(ctx context.Context, c access.Caller, queueID str
 	return list, nil
 }
 
-func (s *Service) switchAgent(ctx context.Context, by actor, q Queue, f facts, agentID string, joined bool, opts WriteOptions) (Written, error) {
+// switcher is the caller as who they may join agents, and say how many there should be.
+func switcher(c access.Caller, q Queue) (actor, error) {
+	role, ok := c.MayOn(access.SwitchAgents, q.target())
+	if !ok {
+		return actor{}, problem.New(problem.Forbidden, "web.forbidden").Because(access.ErrDenied)
+	}
+	return actor{Caller: c, role: role, overQueue: true}, nil
+}
+
+func (s *Service) switchAgent(ctx context.Context, by actor, q Queue, f facts, agentID string, joined bool, opts WriteOptions) (name string, w Written, err error) {
 	i := f.position(agentID)
 	if i < 0 {
 		// Who was added a moment ago is not in a reading that is minutes old.
 		r, err := s.readFacts(ctx, q, 0)
 		if err != nil {
-			return Written{}, webex.Problem(err)
+			return "", Written{}, webex.Problem(err)
 		}
 		if f, i = r.Value, r.Value.position(agentID); i < 0 {
-			return Written{}, problem.New(problem.NotFound, "board.notAgent")
+			return "", Written{}, access.Denied("board.notAgent")
 		}
 	}
-	subject := s.knownSubject(audit.Person{ID: f.Agents[i].ID, Name: f.Agents[i].Name})
+	name = f.Agents[i].Name
+	subject := s.knownSubject(audit.Person{ID: f.Agents[i].ID, Name: name})
 	wish := Document{}
 	wish.Set(q.ID+".joined", joined)
-	w, err := s.write(ctx, by, subject, s.queues[queueKind(q.CustomerAssist)], wish, opts)
-	if err != nil {
-		return w, notAnAgent(err)
+	if w, err = s.write(ctx, by, subject, s.queues[queueKind(q.CustomerAssist)], wish, opts); err != nil {
+		return name, w, notAnAgent(err)
 	}
 	s.noteJoined(ctx, subject, w.Changes)
-	return w, nil
+	return name, w, nil
 }
 
 // switcherOf is the role as which the caller may undo the joining or leaving of
@@ -362,41 +471,63 @@ func (s *Service) mayUndoSwitch(c access.Caller, r Record) bool {
 // coverField hides whose minimum it is.
 func coverField(queueID string) string { return hashed("cover", canonical(queueID)) }
 
-// cover is the minimum of a queue; 0 when nobody has said, or Redis does not.
-func (s *Service) cover(ctx context.Context, q Queue) int {
-	n, _ := s.Redis.HGet(ctx, keyCover, coverField(q.ID)).Int() // 0 without
-	return n
+// Minima are the minimum covers of queues by queue id; 0 where nobody has said, or
+// Redis does not.
+func (s *Service) Minima(ctx context.Context, queues []Queue) map[string]int {
+	minima := make(map[string]int, len(queues))
+	if len(queues) == 0 {
+		return minima
+	}
+	fields := make([]string, len(queues))
+	for i, q := range queues {
+		fields[i] = coverField(q.ID)
+	}
+	values, err := s.Redis.HMGet(ctx, keyCover, fields...).Result()
+	if err != nil {
+		return minima
+	}
+	for i, v := range values {
+		if text, ok := v.(string); ok {
+			minima[queues[i].ID], _ = strconv.Atoi(text) // 0 for what is no number
+		}
+	}
+	return minima
 }
 
-// SetMinimum says how many agents of a queue should be reachable; 0 takes the
-// minimum away.
-func (s *Service) SetMinimum(ctx context.Context, c access.Caller, queueID string, n int, reason string) (recordID string, err error) {
+// coverSetting is the minimum cover of a queue, which only the portal knows.
+func (s *Service) coverSetting(q Queue) *Setting {
+	unavailable := func(err error) error { return problem.New(problem.Unavailable, "access.unavailable").Because(err) }
+	return &Setting{
+		Name: CoverName, Group: CoverName, object: q.object(), variant: staffVariant(q.ID),
+		Fields: []Field{{Path: "minimum", Kind: Integer, Max: maxCover}},
+		read: func(ctx context.Context, _ *webex.Client, _ string) (Document, error) {
+			n, err := s.Redis.HGet(ctx, keyCover, coverField(q.ID)).Int()
+			if err != nil && !errors.Is(err, redis.Nil) {
+				return nil, unavailable(err)
+			}
+			return Document{"minimum": json.Number(strconv.Itoa(n))}, nil
+		},
+		write: func(ctx context.Context, _ *webex.Client, _ string, patch Document) error {
+			if err := s.Redis.HSet(ctx, keyCover, coverField(q.ID), patch.Int("minimum")).Err(); err != nil {
+				return unavailable(err)
+			}
+			return nil
+		},
+	}
+}
+
+// SetMinimum says how many agents of a queue or hunt group should be reachable: the
+// field minimum of the wish; 0 takes the minimum away.
+func (s *Service) SetMinimum(ctx context.Context, c access.Caller, queueID string, wish Document, opts WriteOptions) (Written, error) {
 	q, err := s.Queue(ctx, c, queueID)
 	if err != nil {
-		return "", err
+		return Written{}, err
 	}
-	role, ok := c.MayOn(access.SwitchAgents, q.target())
-	switch {
-	case !ok:
-		return "", problem.New(problem.Forbidden, "web.forbidden").Because(access.ErrDenied)
-	case n < 0 || n > maxCover:
-		return "", &problem.Error{Code: problem.Invalid, Public: text("setting.invalid"), Fields: []problem.Field{fault("minimum", "board.minimum", "Max", maxCover)}}
-	}
-	before := s.cover(ctx, q)
-	if before == n {
-		return "", nil
-	}
-	minimum := func(n int) json.RawMessage { return json.RawMessage(fmt.Sprintf(`{"minimum":%d}`, n)) }
-	recordID, err = s.Audit.Begin(ctx, audit.Entry{
-		Actor: audit.Person{ID: c.PersonID, Name: c.Name}, Role: string(role), Object: q.object(), Setting: CoverName, Before: minimum(before), After: minimum(n), Reason: reason,
-	})
+	by, err := switcher(c, q)
 	if err != nil {
-		return "", problem.New(problem.Unavailable, "setting.notRecorded").Because(err)
+		return Written{}, err
 	}
-	if err := s.Redis.HSet(ctx, keyCover, coverField(q.ID), n).Err(); err != nil {
-		return recordID, problem.New(problem.Unavailable, "access.unsure").Because(err)
-	}
-	return recordID, s.Audit.Finish(ctx, recordID, audit.Result{Outcome: audit.Done})
+	return s.write(ctx, by, Subject{}, s.coverSetting(q), wish, opts)
 }
 
 // The queues that boards show are kept in mind for watchedFor, so that what boards
@@ -406,7 +537,9 @@ const (
 	watchedFor   = 10 * time.Minute
 	watchAgain   = time.Minute
 	refreshFacts = 30 * time.Second // how old a watched queue's agents get
-	refreshAway  = 5 * time.Minute  // how old their forwarding and do not disturb get
+	refreshAway  = 4 * time.Minute  // how old their forwarding and do not disturb get
+	// askAgain is after how long somebody is asked about again who has no such settings.
+	askAgain = 30 * time.Minute
 )
 
 type watched struct {
@@ -429,13 +562,18 @@ func (s *Service) watch(ctx context.Context, q Queue) {
 }
 
 // RefreshBoards reads, for the queues that boards have shown lately, the agents and
-// whether they are away. It runs in the background, in one replica at a time.
+// whether they are away. It runs in the background of every replica; what one has read
+// is read for all.
 func (s *Service) RefreshBoards(ctx context.Context) error {
 	all, err := s.Redis.HGetAll(ctx, keyWatched).Result()
 	if err != nil {
 		return fmt.Errorf("list the watched queues: %w", err)
 	}
 	var errs []error
+	if len(all) > 0 {
+		_, err := s.allQueues(ctx) // so that who opens a board does not wait for the list
+		errs = append(errs, err)
+	}
 	for field, sealed := range all {
 		var w watched
 		plain, err := s.Sealer.Open(keyWatched, []byte(sealed))
@@ -449,7 +587,7 @@ func (s *Service) RefreshBoards(ctx context.Context) error {
 			continue
 		}
 		for _, a := range r.Value.Agents {
-			if err := s.refreshAway(ctx, s.personID(a.ID)); err != nil {
+			if err := s.refreshAway(ctx, a.ID); err != nil {
 				errs = append(errs, err)
 				break // Webex is away, or the budget is used up: the next round goes on
 			}
@@ -458,14 +596,22 @@ func (s *Service) RefreshBoards(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
+// refreshAway reads whether somebody is away. A workspace that is an agent has no such
+// settings, and is not asked about again for a while.
 func (s *Service) refreshAway(ctx context.Context, personID string) error {
-	for _, name := range []string{"callForwarding", "doNotDisturb"} {
-		setting := find(s.catalogue, name)
-		subject := Subject{ID: personID}
+	nothing := cache.Key{Owner: canonical(personID), Name: "noAway"}
+	if r, ok := cache.Peek[bool](ctx, s.Cache, nothing); ok && s.Now().Sub(r.At) < askAgain {
+		return nil
+	}
+	for _, name := range awaySettings {
+		setting, subject := find(s.catalogue, name), Subject{ID: personID}
 		_, err := cache.Get(ctx, s.Cache, cacheKey(subject, setting), cache.Options{MaxAge: refreshAway, Fleet: true}, func(ctx context.Context) (Document, error) {
 			return setting.read(ctx, s.Webex, subject.ID)
 		})
-		if err != nil && !webex.IsKind(err, webex.KindNotFound) && !webex.IsKind(err, webex.KindForbidden) {
+		if webex.IsKind(err, webex.KindNotFound) || webex.IsKind(err, webex.KindForbidden) {
+			return cache.Put(ctx, s.Cache, nothing, true)
+		}
+		if err != nil {
 			return err
 		}
 	}

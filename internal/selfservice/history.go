@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"patchbay/internal/access"
 	"patchbay/internal/audit"
+	"patchbay/internal/cache"
 	"patchbay/internal/i18n"
 	"patchbay/internal/problem"
 	"patchbay/internal/webex"
@@ -82,32 +85,148 @@ func (s *Service) mayKnow(c access.Caller, subject Subject, e audit.Entry) bool 
 	return e.Unreadable || sees(c, subject, e.Setting) == nil
 }
 
-// SearchLog searches all records that the caller may read: everything with ReadLog on the
-// organization, and otherwise what concerns the subjects in their scope.
-func (s *Service) SearchLog(ctx context.Context, c access.Caller, f audit.Filter, cursor string, limit int) (records []Record, next string, err error) {
-	if err := mayReadLog(c); err != nil {
-		return nil, "", err
-	}
-	entries, next, err := s.search(ctx, f, cursor, limit)
-	for _, e := range entries {
-		if subject, ok := s.inLogScope(c, e); ok {
-			records = append(records, s.recordOf(c, subject, e))
-		}
-	}
-	return records, next, err
+// LogQuery chooses records of the log.
+type LogQuery struct {
+	audit.Filter
+	// Person is somebody who did it or whom it concerns, besides what Filter wants;
+	// it has no use beside both an Actor and a Subject.
+	Person string
 }
 
-// EachOfLog gives every record that SearchLog would list, newest first, until yield fails.
-func (s *Service) EachOfLog(ctx context.Context, c access.Caller, f audit.Filter, yield func(Record) error) error {
+// LogPage is a part of the log, newest first.
+type LogPage struct {
+	Records []Record
+	Next    string    // the cursor of the next page; "" at the end
+	Back    time.Time // how far back was looked, when there is a next page
+}
+
+const (
+	// logRounds bounds how often one page of the log asks for more, because what was
+	// found is not the caller's to see.
+	logRounds = 10
+	// exportPage is how many records an export holds at a time.
+	exportPage = 500
+)
+
+// SearchLog searches all records that the caller may read: everything with ReadLog on the
+// organization, and otherwise what concerns the subjects in their scope. A page may hold
+// fewer than limit and have a next.
+func (s *Service) SearchLog(ctx context.Context, c access.Caller, q LogQuery, cursor string, limit int) (LogPage, error) {
 	if err := mayReadLog(c); err != nil {
-		return err
+		return LogPage{}, err
 	}
-	return s.Audit.Each(ctx, f, func(e audit.Entry) error {
-		if subject, ok := s.inLogScope(c, e); ok {
-			return yield(s.recordOf(c, subject, e))
+	page := LogPage{Next: cursor}
+	for range logRounds {
+		entries, next, err := s.searchEither(ctx, q, page.Next, limit-len(page.Records))
+		if err != nil {
+			return LogPage{}, err
 		}
-		return nil
+		for _, e := range entries {
+			if subject, ok := s.inLogScope(c, e); ok {
+				page.Records = append(page.Records, s.recordOf(c, subject, e))
+			}
+		}
+		if page.Next = next; next == "" || len(page.Records) >= limit {
+			break
+		}
+	}
+	if ms, _, found := strings.Cut(page.Next, "-"); found { // a cursor is the id of an entry, which begins with its time
+		n, _ := strconv.ParseInt(ms, 10, 64)
+		page.Back = time.UnixMilli(n)
+	}
+	return page, nil
+}
+
+// EachOfLog gives every record that SearchLog would list, newest first, until yield
+// fails. It holds one page at a time.
+func (s *Service) EachOfLog(ctx context.Context, c access.Caller, q LogQuery, yield func(Record) error) error {
+	for cursor := ""; ; {
+		page, err := s.SearchLog(ctx, c, q, cursor, exportPage)
+		if err != nil {
+			return err
+		}
+		for _, r := range page.Records {
+			if err := yield(r); err != nil {
+				return err
+			}
+		}
+		if cursor = page.Next; cursor == "" {
+			return nil
+		}
+	}
+}
+
+// searchEither is search for a query that may name a person in either role: then two
+// lists are merged.
+func (s *Service) searchEither(ctx context.Context, q LogQuery, cursor string, limit int) ([]audit.Entry, string, error) {
+	filters := []audit.Filter{q.Filter}
+	switch {
+	case q.Person == "":
+	case q.Actor != "": // then it is the other role
+		filters[0].Subject = q.Person
+	case q.Subject != "":
+		filters[0].Actor = q.Person
+	default:
+		filters = append(filters, q.Filter)
+		filters[0].Actor, filters[1].Subject = q.Person, q.Person
+	}
+	var all []audit.Entry
+	next := ""
+	for _, f := range filters {
+		entries, more, err := s.search(ctx, f, cursor, limit)
+		if err != nil {
+			return nil, "", err
+		}
+		all = append(all, entries...)
+		if more != "" && (next == "" || laterID(more, next)) {
+			next = more // what is older may still be missing from this list
+		}
+	}
+	if len(filters) == 1 {
+		return all, next, nil
+	}
+	slices.SortFunc(all, func(a, b audit.Entry) int {
+		switch {
+		case a.ID == b.ID:
+			return 0
+		case laterID(a.ID, b.ID):
+			return -1
+		}
+		return 1
 	})
+	all = slices.CompactFunc(all, func(a, b audit.Entry) bool { return a.ID == b.ID })
+	if next != "" {
+		all = slices.DeleteFunc(all, func(e audit.Entry) bool { return laterID(next, e.ID) })
+	}
+	if len(all) > limit {
+		all = all[:limit]
+		next = all[limit-1].ID
+	}
+	return all, next, nil
+}
+
+// laterID compares ids of entries, which are milliseconds and a number.
+func laterID(a, b string) bool {
+	parts := func(id string) (ms, n int64) {
+		x, y, _ := strings.Cut(id, "-")
+		ms, _ = strconv.ParseInt(x, 10, 64)
+		n, _ = strconv.ParseInt(y, 10, 64)
+		return ms, n
+	}
+	am, an := parts(a)
+	bm, bn := parts(b)
+	return am > bm || am == bm && an > bn
+}
+
+// KnownQueueName is the name of a queue or hunt group as last listed; it asks nobody.
+func (s *Service) KnownQueueName(ctx context.Context, id string) (string, bool) {
+	r, _ := cache.Peek[[]Queue](ctx, s.Cache, queuesKey)
+	for _, q := range r.Value {
+		if webex.SameID(q.ID, id) {
+			return q.Name, true
+		}
+	}
+	return "", false
 }
 
 func mayReadLog(c access.Caller) error {
@@ -177,7 +296,7 @@ func (s *Service) recordOf(c access.Caller, subject Subject, e audit.Entry) Reco
 	case !undoable:
 		r.WhyNot = whyNoUndo(e)
 	case !s.mayUndo(c, subject, r):
-		r.WhyNot = i18n.NewText("history.whyNot.notYours")
+		r.WhyNot = i18n.NewText(keyNotYours)
 	default:
 		r.Undoable = true
 	}
@@ -191,8 +310,9 @@ func (s *Service) mayUndo(c access.Caller, subject Subject, r Record) bool {
 	case access.GrantsName, access.PolicyName:
 		return s.Access.MayUndo(c, r.Entry)
 	case AgentsName:
-		_, ok := c.MayOn(access.StaffQueues, queueOf(r.Object).target())
-		return ok
+		return mayQueue(c, access.StaffQueues, queueOf(r.Object))
+	case CoverName:
+		return mayQueue(c, access.SwitchAgents, queueOf(r.Object))
 	case DevicesName:
 		may, _ := ManagesPhones(c, subject)
 		return may
@@ -210,6 +330,8 @@ func (s *Service) settingOf(e audit.Entry) *Setting {
 		return s.queueSettingOf(e)
 	case AgentsName:
 		return s.staffing(queueOf(e.Object))
+	case CoverName:
+		return s.coverSetting(queueOf(e.Object))
 	case DevicesName:
 		return s.lineLabels(e.Object)
 	}
@@ -221,6 +343,8 @@ type Undone struct {
 	Written
 	Entry   audit.Entry // what was undone
 	Subject Subject     // whose it was; nobody for what is no person's
+	// State is, of a grant or the policy, what was there.
+	State access.State
 }
 
 // PersonOf is somebody as the log names them; only the id is known of who is not in
@@ -256,9 +380,13 @@ func (s *Service) Undo(ctx context.Context, c access.Caller, self Subject, recor
 			return Undone{}, access.Denied("history.notFound")
 		}
 		if r := s.recordOf(c, Subject{}, e); !r.Undoable {
-			return undone, &problem.Error{Code: problem.Conflict, Public: r.WhyNot}
+			return undone, r.notUndoable()
 		}
-		undone.RecordID, err = s.undoAccess(ctx, c, e, opts)
+		undo := s.Access.UndoGrant
+		if e.Setting == access.PolicyName {
+			undo = s.Access.UndoPolicy
+		}
+		undone.RecordID, undone.State, err = undo(ctx, c, e, opts.IfMatch, opts.Reason)
 		return undone, err
 	}
 	subject, err := s.subjectOf(ctx, c, self, e)
@@ -268,7 +396,7 @@ func (s *Service) Undo(ctx context.Context, c access.Caller, self Subject, recor
 	undone.Subject = subject
 	r := s.recordOf(c, subject, e)
 	if !r.Undoable {
-		return undone, &problem.Error{Code: problem.Conflict, Public: r.WhyNot}
+		return undone, r.notUndoable()
 	}
 	wish := Document{}
 	for _, change := range r.Changes {
@@ -295,14 +423,15 @@ func (s *Service) Undo(ctx context.Context, c access.Caller, self Subject, recor
 	return undone, err
 }
 
-func (s *Service) undoAccess(ctx context.Context, c access.Caller, e audit.Entry, opts WriteOptions) (string, error) {
-	force := opts.IfMatch != ""
-	if e.Setting == access.PolicyName {
-		_, id, err := s.Access.UndoPolicy(ctx, c, e, force, opts.Reason)
-		return id, err
+// keyNotYours says that somebody else may undo a record.
+const keyNotYours = "history.whyNot.notYours"
+
+// notUndoable is the problem of a record that the caller may know of, but not undo.
+func (r Record) notUndoable() error {
+	if r.WhyNot.Key == keyNotYours {
+		return (&problem.Error{Code: problem.Forbidden, Public: r.WhyNot}).Because(access.ErrDenied)
 	}
-	made, err := s.Access.UndoGrant(ctx, c, e, force, opts.Reason)
-	return made.RecordID, err
+	return &problem.Error{Code: problem.Conflict, Public: r.WhyNot}
 }
 
 // subjectOf finds whom a record concerns, if the caller may undo anything there.
@@ -311,7 +440,7 @@ func (s *Service) subjectOf(ctx context.Context, c access.Caller, self Subject, 
 		return self, nil
 	}
 	known := s.knownSubject(e.Subject)
-	if e.Setting == AgentsName || e.Setting == queuesName {
+	if e.Setting == AgentsName || e.Setting == CoverName || e.Setting == queuesName {
 		// The lead of a queue need not reach its agents otherwise.
 		if r := (Record{Entry: e, Setting: s.settingOf(e)}); s.mayUndo(c, known, r) || s.mayUndoSwitch(c, r) {
 			return known, nil
@@ -329,13 +458,15 @@ func (s *Service) undoer(ctx context.Context, c access.Caller, subject Subject, 
 	switch r.Entry.Setting {
 	case AgentsName:
 		return staffer(c, queueOf(r.Object))
+	case CoverName:
+		return switcher(c, queueOf(r.Object))
 	case DevicesName:
 		_, by, err := s.managed(ctx, c, subject, r.Object.ID) // it may be somebody else's by now
 		return by, err
 	case queuesName:
-		if ok, _ := changes(c, subject, queuesName); !ok {
-			role, _ := s.switcherOf(c, r)
-			return actor{Caller: c, role: role, overQueue: true}, nil
+		// Whoever looks after the queue need not ask whether agents may join by themselves.
+		if role, ok := s.switcherOf(c, r); ok {
+			return actor{Caller: c, role: role, self: c.Is(subject.ID), overQueue: true}, nil
 		}
 	}
 	return s.mayWrite(ctx, c, subject, r.Setting)

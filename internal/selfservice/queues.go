@@ -115,7 +115,7 @@ func (f facts) hasJoined(personID string) bool {
 	return i >= 0 && f.Agents[i].Joined != nil && *f.Agents[i].Joined
 }
 
-func factsKey(queueID string) cache.Key { return cache.Key{Owner: queueID, Name: "queue"} }
+func factsKey(queueID string) cache.Key { return cache.Key{Owner: canonical(queueID), Name: "queue"} }
 
 func (s *Service) readFacts(ctx context.Context, q Queue, maxAge time.Duration) (cache.Reading[facts], error) {
 	return cache.Get(ctx, s.Cache, factsKey(q.ID), cache.Options{MaxAge: maxAge, Fleet: maxAge > 0}, func(ctx context.Context) (facts, error) {
@@ -172,7 +172,13 @@ func (s *Service) queueMembership(kind queueKind) *Setting {
 	}
 	setting.write = func(ctx context.Context, c *webex.Client, personID string, patch Document) error {
 		var settings []webex.QueueAgentSetting
-		for _, id := range slices.Sorted(maps.Keys(patch)) {
+		ids := slices.Sorted(maps.Keys(patch))
+		leave, err := s.beginSwitching(ctx, ids)
+		if err != nil {
+			return err
+		}
+		defer leave()
+		for _, id := range ids {
 			settings = append(settings, webex.QueueAgentSetting{QueueID: id, JoinEnabled: patch.Bool(id + ".joined")})
 		}
 		return c.UpdateQueueAgentSettings(ctx, personID, bool(kind), settings)

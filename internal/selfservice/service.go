@@ -6,8 +6,6 @@ package selfservice
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -367,15 +365,16 @@ func (s *Service) mayWrite(ctx context.Context, c access.Caller, subject Subject
 }
 
 func lockKey(subject Subject, setting *Setting) string {
-	id, err := webex.UUID(subject.ID)
-	if err != nil {
-		id = subject.ID
-	}
+	id := subject.ID
 	if setting.object.ID != "" { // what is written is the object, whoever is concerned
 		id = setting.object.ID
 	}
-	sum := sha256.Sum256([]byte("patchbay write " + id)) // a list of keys names nobody
-	return "patchbay:{write:" + base64.RawURLEncoding.EncodeToString(sum[:12]) + "}:" + setting.Name + setting.variant
+	return writeKey(id, setting.Name+setting.variant)
+}
+
+// writeKey is a key about writes of a person or an object: a list of keys names nobody.
+func writeKey(id, what string) string {
+	return "patchbay:{write:" + hashed("write", canonical(id)) + "}:" + what
 }
 
 // Plan is Write stopped before anything is sent: the present state and what would
@@ -479,6 +478,8 @@ func (s *Service) send(ctx context.Context, by actor, subject Subject, p planned
 	result, now := audit.Result{Outcome: audit.Done, Undoes: opts.Undoes}, p.after.withoutUnset(p.Changes)
 	switch {
 	case err == nil:
+	case errors.Is(err, errOverwritten):
+		result.Outcome, now = audit.Failed, before
 	case webex.OutcomeUnknown(err):
 		result.Outcome, now = s.settle(ctx, subject, setting, p.Changes)
 	default:
@@ -503,6 +504,9 @@ func (s *Service) send(ctx context.Context, by actor, subject Subject, p planned
 	case audit.Done:
 		return p.Written, nil
 	case audit.Refused:
+		return p.Written, webex.Problem(err)
+	}
+	if errors.Is(err, errOverwritten) {
 		return p.Written, webex.Problem(err)
 	}
 	known := webex.Problem(err)

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"patchbay/internal/access"
+	"patchbay/internal/directory"
 	"patchbay/internal/i18n"
 	"patchbay/internal/problem"
 	"patchbay/internal/webex"
@@ -96,10 +97,14 @@ func (l staff) document(personID string) Document {
 	return doc
 }
 
+// errOverwritten says that somebody else replaced the list of agents at the same
+// moment: they work in Control Hub, which knows nothing of the portal's locks.
+var errOverwritten = errors.New("the list of agents is not what was written")
+
 // staffing is being an agent of a queue or hunt group, as a setting of the person.
 func (s *Service) staffing(q Queue) *Setting {
 	setting := &Setting{
-		Name: AgentsName, Group: queuesName, object: q.object(),
+		Name: AgentsName, Group: AgentsName, object: q.object(), variant: staffVariant(q.ID),
 		Fields: []Field{
 			{Path: "agent", Kind: Bool}, {Path: "joined", Kind: Bool}, {Path: "weight", Kind: Text},
 			{Path: "skillLevel", Kind: Integer, Max: 20}, // 1 is the best of 20 (spec, queue agents)
@@ -117,45 +122,61 @@ func (s *Service) staffing(q Queue) *Setting {
 		return Document{"agent": false, "joined": false, "weight": "", "skillLevel": json.Number("0")}
 	}
 	setting.write = func(ctx context.Context, c *webex.Client, personID string, patch Document) error {
+		if err := s.awaitSwitches(ctx, q.ID); err != nil {
+			return err
+		}
+		defer s.forgetStaff(ctx, q, personID)
 		list, err := s.readStaff(ctx, c, q)
 		if err != nil {
 			return err
 		}
-		if err := list.change(personID, patch, q); err != nil {
-			return err
-		}
+		list.change(personID, patch, q)
 		if err := list.write(ctx, c, q); err != nil {
 			return err
 		}
 		// Somebody who works in Control Hub at the same moment may have put the list
-		// back that they had read before: then the outcome is found out by reading.
+		// back that they had read before.
 		now, err := s.readStaff(ctx, c, q)
-		if err == nil && (now.position(personID) >= 0) != list.has(personID) {
-			err = &webex.Error{Op: "updateQueue", Kind: webex.KindTimeout, Write: true, Err: errors.New("the list of agents is not what was written")}
+		if err == nil && now.has(personID) != list.has(personID) {
+			return problem.New(problem.Conflict, "board.overwritten").Because(errOverwritten)
 		}
-		return err
+		return nil // what was accepted is done, also when it cannot be read again
 	}
 	return setting
+}
+
+// staffVariant tells the lists of agents apart.
+func staffVariant(queueID string) string { return ":" + hashed("queue", canonical(queueID)) }
+
+// staffLock is the lock under which a queue's list of agents is replaced.
+func staffLock(queueID string) string { return writeKey(queueID, AgentsName+staffVariant(queueID)) }
+
+// forgetStaff drops what was known of the queue and of the person's queues.
+func (s *Service) forgetStaff(ctx context.Context, q Queue, personID string) {
+	ctx = context.WithoutCancel(ctx)
+	_ = s.Cache.Drop(ctx, factsKey(q.ID)) // without Redis nothing is kept anyway
+	for _, membership := range s.queues {
+		_ = s.Cache.Drop(ctx, cacheKey(Subject{ID: personID}, membership))
+	}
 }
 
 func (l staff) has(personID string) bool { return l.position(personID) >= 0 }
 
 // change adds or removes the person, and leaves everybody else as they are.
-func (l *staff) change(personID string, patch Document, q Queue) error {
+func (l *staff) change(personID string, patch Document, q Queue) {
 	i := l.position(personID)
-	_, said := patch.Get("agent")
-	switch add := patch.Bool("agent"); {
-	case said && !add:
+	if _, said := patch.Get("agent"); said && !patch.Bool("agent") {
 		if i >= 0 {
 			l.agents = slices.Delete(l.agents, i, i+1)
 		}
-		return nil
-	case i < 0:
+		return
+	}
+	if i < 0 {
 		l.agents = append(l.agents, webex.QueueAgentUpdate{ID: personID})
 		i = len(l.agents) - 1
 	}
 	a := &l.agents[i]
-	if _, ok := patch.Get("joined"); ok && !q.HuntGroup {
+	if _, said := patch.Get("joined"); said && !q.HuntGroup {
 		joined := patch.Bool("joined")
 		a.JoinEnabled = &joined
 	}
@@ -165,6 +186,45 @@ func (l *staff) change(personID string, patch Document, q Queue) error {
 	if n := patch.Int("skillLevel"); n > 0 {
 		level := webex.Count(n)
 		a.SkillLevel = &level
+	}
+}
+
+// limit is how many agents the list may hold.
+func (l staff) limit() int {
+	if limit, ok := agentLimits[l.policy]; ok {
+		return limit
+	}
+	return usualAgentLimit
+}
+
+// restOfWeight is what the weights of the others lack of 100 percent: usually
+// nothing, and all of it for the first.
+func (l staff) restOfWeight() string {
+	rest := 100
+	for _, a := range l.agents {
+		w, _ := strconv.Atoi(a.Weight) // no weight weighs nothing
+		rest -= w
+	}
+	return strconv.Itoa(max(0, rest))
+}
+
+// checkAssist refuses an agent without the licence that queues with Customer Assist
+// demand, which Webex would refuse without saying why. When it cannot be asked,
+// Webex decides.
+func (s *Service) checkAssist(ctx context.Context, q Queue, who directory.Person) error {
+	if !q.CustomerAssist {
+		return nil
+	}
+	for a, err := range s.Webex.ListAvailableQueueAgents(ctx, webex.AvailableAgentFilter{LocationID: q.LocationID, Name: who.Name}) {
+		if err != nil {
+			return nil //nolint:nilerr // the write tells
+		}
+		if webex.SameID(a.ID, who.ID) {
+			if a.HasCxEssentials != nil && !*a.HasCxEssentials {
+				return problem.New(problem.Conflict, "board.assist", "Name", who.Name)
+			}
+			break
+		}
 	}
 	return nil
 }
@@ -199,18 +259,17 @@ func (s *Service) AddAgent(ctx context.Context, c access.Caller, queueID, person
 	if list.has(who.ID) {
 		return Written{Reading: Reading{Setting: s.staffing(q), Document: list.document(who.ID)}}, nil
 	}
-	limit := usualAgentLimit
-	if l, ok := agentLimits[list.policy]; ok {
-		limit = l
-	}
-	if len(list.agents) >= limit {
+	if limit := list.limit(); len(list.agents) >= limit {
 		return Written{}, problem.New(problem.Conflict, "board.full", "Max", limit)
+	}
+	if err := s.checkAssist(ctx, q, who); err != nil {
+		return Written{}, err
 	}
 	wish := Document{"agent": true, "joined": joined && !q.HuntGroup}
 	if list.policy == weighted {
-		wish["weight"] = "0" // the weights add up to 100 already
+		wish["weight"] = list.restOfWeight()
 	}
-	return s.restaff(ctx, by, q, Subject{ID: who.ID, Name: who.Name, LocationID: who.LocationID}, wish, opts)
+	return s.write(ctx, by, Subject{ID: who.ID, Name: who.Name, LocationID: who.LocationID}, s.staffing(q), wish, opts)
 }
 
 // RemoveAgent takes somebody out of a queue or hunt group.
@@ -225,15 +284,14 @@ func (s *Service) RemoveAgent(ctx context.Context, c access.Caller, queueID, per
 	}
 	i := r.Value.position(personID)
 	if i < 0 {
-		return Written{}, problem.New(problem.NotFound, "board.notAgent")
+		return Written{}, access.Denied("board.notAgent")
 	}
 	a := r.Value.Agents[i]
 	if w, _ := strconv.Atoi(a.Weight); r.Value.Policy == weighted && w > 0 && len(r.Value.Agents) > 1 {
 		// Webex demands that the weights add up to 100; whose should grow is not for us to say.
 		return Written{}, problem.New(problem.Conflict, "board.weight", "Name", a.Name, "Weight", a.Weight)
 	}
-	subject := Subject{ID: s.personID(a.ID), Name: a.Name}
-	return s.restaff(ctx, by, q, subject, Document{"agent": false}, opts)
+	return s.write(ctx, by, Subject{ID: s.personID(a.ID), Name: a.Name}, s.staffing(q), Document{"agent": false}, opts)
 }
 
 func (s *Service) staffed(ctx context.Context, c access.Caller, queueID string) (Queue, actor, error) {
@@ -243,15 +301,4 @@ func (s *Service) staffed(ctx context.Context, c access.Caller, queueID string) 
 	}
 	by, err := staffer(c, q)
 	return q, by, err
-}
-
-func (s *Service) restaff(ctx context.Context, by actor, q Queue, subject Subject, wish Document, opts WriteOptions) (Written, error) {
-	w, err := s.write(ctx, by, subject, s.staffing(q), wish, opts)
-	// What is known of the queue and of the person's queues is not true any more.
-	ctx = context.WithoutCancel(ctx)
-	_ = s.Cache.Drop(ctx, factsKey(q.ID)) // without Redis nothing is kept anyway
-	for _, membership := range s.queues {
-		_ = s.Cache.Drop(ctx, cacheKey(subject, membership))
-	}
-	return w, err
 }

@@ -9,6 +9,7 @@ import (
 
 	"patchbay/internal/access"
 	"patchbay/internal/audit"
+	"patchbay/internal/i18n"
 	"patchbay/internal/problem"
 	"patchbay/internal/session"
 	"patchbay/internal/signin"
@@ -22,6 +23,12 @@ var (
 	// errOwnPages says that one's own pages were asked for as somebody else's.
 	errOwnPages = errors.New("these are the visitor's own pages")
 )
+
+// objectPreview is the kind of object by which the log tells looking from helping.
+const objectPreview = "preview"
+
+// keyActingEnded is the problem of a form of somebody for whom one works no more.
+const keyActingEnded = "acting.ended"
 
 // act makes sure that whoever opens or changes the pages of somebody else does so
 // on purpose: they act for one person at a time, with a reason where the policy
@@ -38,7 +45,7 @@ func (s *Server) act(w http.ResponseWriter, r *http.Request, rt route) (*http.Re
 	switch {
 	case ok && webex.SameID(acting.PersonID, v.subject.ID):
 	case r.Method != http.MethodGet && r.Method != http.MethodHead, isPartial(r):
-		return r, problem.New(problem.Conflict, "acting.ended", "Name", v.subject.Name)
+		return r, problem.New(problem.Conflict, keyActingEnded, "Name", v.subject.Name)
 	case s.reasonNeeded(v):
 		http.Redirect(w, r, v.base+"/start?next="+url.QueryEscape(r.URL.RequestURI()), http.StatusSeeOther)
 		return r, errAnswered
@@ -60,7 +67,11 @@ func (s *Server) act(w http.ResponseWriter, r *http.Request, rt route) (*http.Re
 			return r, err
 		}
 	}
-	return r.WithContext(context.WithValue(r.Context(), visitorKey{}, v)), nil
+	ctx := context.WithValue(r.Context(), visitorKey{}, v)
+	if !acting.Preview {
+		ctx = i18n.NewContext(ctx, i18n.FromContext(ctx).ForSomebodyElse())
+	}
+	return r.WithContext(ctx), nil
 }
 
 // actingRole is as which role the visitor works for the subject.
@@ -77,14 +88,15 @@ func (s *Server) reasonNeeded(v visitor) bool { return v.Policy.NeedsReason(v.ac
 // beginActing notes in session and log that the visitor works for the subject now.
 func (s *Server) beginActing(r *http.Request, v visitor, reason string, preview bool) (session.Acting, error) {
 	acting := session.Acting{PersonID: v.subject.ID, Name: v.subject.Name, LocationID: v.subject.LocationID, Reason: reason, Since: s.Now(), Preview: preview}
-	if !preview {
-		_, err := s.Audit.Note(r.Context(), audit.Entry{
-			Actor: audit.Person{ID: v.PersonID, Name: v.Name}, Role: string(v.actingRole()), Subject: audit.Person{ID: v.subject.ID, Name: v.subject.Name},
-			Setting: actingName, Reason: reason,
-		}, audit.Result{Outcome: audit.Done})
-		if err != nil {
-			return acting, problem.New(problem.Unavailable, "setting.notRecorded").Because(err)
-		}
+	e := audit.Entry{
+		Actor: audit.Person{ID: v.PersonID, Name: v.Name}, Role: string(v.actingRole()), Subject: audit.Person{ID: v.subject.ID, Name: v.subject.Name},
+		Setting: actingName, Reason: reason,
+	}
+	if preview {
+		e.Object = audit.Object{Kind: objectPreview, ID: v.subject.ID}
+	}
+	if _, err := s.Audit.Note(r.Context(), e, audit.Result{Outcome: audit.Done}); err != nil {
+		return acting, problem.New(problem.Unavailable, "setting.notRecorded").Because(err)
 	}
 	return acting, s.Sessions.StartActing(r.Context(), acting)
 }
@@ -96,11 +108,13 @@ func (s *Server) showStart(w http.ResponseWriter, r *http.Request) error {
 
 func (s *Server) renderStart(w http.ResponseWriter, r *http.Request, status int, next, reason, fault string) error {
 	v := visitorFrom(r.Context())
-	f := s.frame(r, "people", tr(r, "acting.start.title", "Name", v.subject.Name))
+	own := v // what surrounds the page is not yet theirs
+	own.subject, own.base = ownSubject(v), ""
+	f := s.frame(r.WithContext(context.WithValue(r.Context(), visitorKey{}, own)), "people", tr(r, "acting.start.title", "Name", v.subject.Name))
 	f.HasError = fault != ""
 	return render(w, r, status, templates.StartActingPage(f, templates.StartActing{
 		URL: v.base + "/start", Next: s.nextWithin(v, next), Name: v.subject.Name, For: formTag(r), Required: s.reasonNeeded(v),
-		Reason: templates.Field{Name: "reason", Value: reason, Error: fault}, Back: templates.Link{Text: tr(r, "nav.people"), URL: "/people"},
+		Reason: templates.Field{Name: "reason", Value: reason, Error: fault}, Back: templates.Link{Text: tr(r, "acting.back"), URL: "/people"},
 	}))
 }
 
@@ -162,7 +176,7 @@ func (s *Server) startPreview(w http.ResponseWriter, r *http.Request) error {
 
 // band says on every page of somebody else for whom one works.
 func (s *Server) band(r *http.Request, v visitor) templates.Band {
-	if !v.forOther() {
+	if !v.forOther() || v.acting.PersonID == "" {
 		return templates.Band{}
 	}
 	b := templates.Band{Name: v.subject.Name, Reason: v.acting.Reason, StopURL: v.base + "/stop", Preview: v.acting.Preview}

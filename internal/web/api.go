@@ -94,12 +94,16 @@ func writeOptions(r *http.Request) (selfservice.WriteOptions, error) {
 	return selfservice.WriteOptions{IfMatch: r.Header.Get("If-Match"), Reason: reason}, nil
 }
 
+type profileJSON struct {
+	ID          string        `json:"id"`
+	DisplayName string        `json:"displayName"`
+	Email       string        `json:"email"`
+	Location    *locationJSON `json:"location"`
+	Numbers     []numberJSON  `json:"numbers"`
+}
+
 type meJSON struct {
-	ID          string              `json:"id"`
-	DisplayName string              `json:"displayName"`
-	Email       string              `json:"email"`
-	Location    *locationJSON       `json:"location"`
-	Numbers     []numberJSON        `json:"numbers"`
+	profileJSON
 	Roles       []access.Role       `json:"roles"`
 	Permissions []access.Permission `json:"permissions"`
 }
@@ -122,14 +126,20 @@ func (s *Server) apiMe(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	me := meJSON{ID: p.ID, DisplayName: p.DisplayName, Email: v.identity.Email, Numbers: []numberJSON{}, Roles: v.Roles(), Permissions: v.Permissions()}
+	me := meJSON{profileJSON: profileOf(p), Roles: v.Roles(), Permissions: v.Permissions()}
+	me.Email = v.identity.Email
+	return writeJSON(w, me)
+}
+
+func profileOf(p selfservice.Profile) profileJSON {
+	one := profileJSON{ID: p.ID, DisplayName: p.DisplayName, Email: p.Email, Numbers: []numberJSON{}}
 	if p.LocationID != "" {
-		me.Location = &locationJSON{ID: p.LocationID, Name: p.LocationName}
+		one.Location = &locationJSON{ID: p.LocationID, Name: p.LocationName}
 	}
 	for _, n := range p.Numbers {
-		me.Numbers = append(me.Numbers, numberJSON(n))
+		one.Numbers = append(one.Numbers, numberJSON(n))
 	}
-	return writeJSON(w, me)
+	return one
 }
 
 type settingJSON struct {
@@ -263,18 +273,9 @@ func (s *Server) apiPutQueue(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	joined, ok := wish["joined"].(bool)
-	if !ok || len(wish) != 1 {
-		p := problem.New(problem.Invalid, "setting.invalid")
-		for name := range wish {
-			if name != "joined" {
-				p.Fields = append(p.Fields, problem.Field{Name: name, Detail: text("check.unknown")})
-			}
-		}
-		if !ok {
-			p.Fields = append(p.Fields, problem.Field{Name: "joined", Detail: text("check.bool")})
-		}
-		return p
+	joined, err := joinedField(wish)
+	if err != nil {
+		return err
 	}
 	v := visitorFrom(r.Context())
 	id := param(r, "queue")
@@ -403,6 +404,13 @@ func (s *Server) apiUndo(w http.ResponseWriter, r *http.Request) error {
 	v := visitorFrom(r.Context())
 	undone, err := s.Settings.Undo(r.Context(), v.Caller, ownSubject(v), param(r, "record"), opts)
 	written := undone.Written
+	if isProblem(err, problem.Changed) && undone.State.JSON != nil { // a grant, or the policy
+		w.Header().Set("ETag", undone.State.ETag)
+		both := &conflict{cause: problemOf(err)}
+		both.present, _ = selfservice.ParseDocument(undone.State.JSON)
+		both.wanted, _ = selfservice.ParseDocument(undone.Entry.Before)
+		return both
+	}
 	if err != nil || undone.Entry.Setting != "queues" {
 		if err == nil && written.Reading.Setting == nil { // a grant, or the policy
 			w.Header().Set("Audit-Id", written.RecordID)

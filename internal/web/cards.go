@@ -60,7 +60,8 @@ type shown struct {
 
 // homeOf is where each card lives.
 var homeOf = map[string]string{
-	"rightNow": "home", "numbers": "home", "quick": "home", "queues": "queues", "phones": "phones", "devices": "phones", "newPhone": "phones", "lines": "phones", "history": "history", "health": "health",
+	"rightNow": "home", "numbers": "home", "quick": "home", "queues": "queues", "phones": "phones", "history": "history", "health": "health",
+	"lendings": "home", "devices": "phones", "newPhone": "phones", "lines": "phones",
 	"always": onCalls, "busy": onCalls, "noAnswer": onCalls, "unreachable": onCalls, "doNotDisturb": onCalls, "callWaiting": onCalls, "intercept": onCalls,
 }
 
@@ -120,6 +121,10 @@ func (s *Server) card(r *http.Request, name string, v shown) (templ.Component, e
 		return templates.LinesCard(s.linesCard(r, v)), nil
 	case "history":
 		return templates.HistoryCard(s.historyCard(r, v)), nil
+	case "lendings":
+		if !visitorFrom(r.Context()).forOther() {
+			return templates.LendingsCard(s.lendingsCard(r, v)), nil
+		}
 	case "always", "busy", "noAnswer", "unreachable":
 		if c := s.forwardCard(r, name, v); c != nil {
 			return templates.ForwardCard(*c), nil
@@ -696,17 +701,10 @@ func (s *Server) historyCard(r *http.Request, v shown) templates.History {
 	}
 	region := s.Settings.KnownRegion(r.Context(), who.subject)
 	for i, rec := range records {
-		e := templates.Entry{
-			ID: "change-" + strconv.Itoa(i), Sentence: sentence(r, rec), Who: s.actorWords(r, rec), When: s.clock(r, rec.At), Reason: rec.Reason,
-			Outcome: outcomeTag(r, rec.Outcome),
-		}
-		if rec.Setting != nil && rec.Setting.Group != "queues" {
-			e.Changes = differencesOf(r, rec.Setting, besides(rec.Changes), region)
-		}
+		e := s.entryOf(r, rec, "change-"+strconv.Itoa(i), region)
+		e.ByOther = rec.Actor.ID != "" && !webex.SameID(rec.Actor.ID, rec.Subject.ID)
 		if rec.Undoable {
 			e.Undo = undoAction(r, rec.ID, "history", "history")
-		} else {
-			e.WhyNot = say(r, rec.WhyNot)
 		}
 		if v.row == rec.ID {
 			e.Note, h.Note = v.note, templates.Note{}
@@ -721,13 +719,6 @@ func (s *Server) historyCard(r *http.Request, v shown) templates.History {
 
 // historyPage is how many changes one page shows.
 const historyPage = 20
-
-func (s *Server) actorWords(r *http.Request, rec selfservice.Record) string {
-	if webex.SameID(rec.Actor.ID, visitorFrom(r.Context()).PersonID) {
-		return tr(r, "history.you")
-	}
-	return rec.Actor.Name
-}
 
 // undoAction undoes a record and answers with a card.
 func undoAction(r *http.Request, record, card, page string) templates.Action {

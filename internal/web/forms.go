@@ -90,7 +90,7 @@ func readForm(r *http.Request, setting *selfservice.Setting) (sent, error) {
 // pageParam is the page that a card stands on.
 func pageParam(r *http.Request) string {
 	switch page := r.URL.Query().Get("page"); page {
-	case "home", "calls", "queues", "phones", "history", "health":
+	case "home", "calls", "queues", "phones", "history", "health", "lend":
 		return page
 	}
 	return ""
@@ -224,7 +224,11 @@ func (s *Server) changedNote(r *http.Request, f sent, written selfservice.Writte
 			if !ok || field.ReadOnly || len(f.fields) > 0 && !slices.Contains(f.fields, field.Path) {
 				continue
 			}
-			parts = append(parts, fieldWords(r, reading.Setting, field)+": "+valueWords(r, field, value, reading.Region()))
+			label := reading.Document.Text(strings.TrimSuffix(field.Path, ".joined") + ".name") // of a queue
+			if label == "" {
+				label = fieldWords(r, reading.Setting, field)
+			}
+			parts = append(parts, label+": "+valueWords(r, field, value, reading.Region()))
 		}
 		return strings.Join(parts, ", ")
 	}
@@ -346,19 +350,9 @@ func (s *Server) undo(w http.ResponseWriter, r *http.Request) error {
 	opts := formOptions(r)
 	opts.IfMatch = f.etag // of the state over which the undo is wanted all the same
 	undone, err := s.Settings.Undo(r.Context(), who.Caller, ownSubject(who), record, opts)
-	written := undone.Written
-	v := shown{page: f.page, age: afterChange}
+	v := shown{page: f.page, age: afterChange, note: s.undoNote(r, f, undone, err)}
 	if f.card == "history" {
 		v.row = record
-	}
-	v.note = s.noteOf(r, f, written, err)
-	switch {
-	case err == nil && written.RecordID != "":
-		v.note = templates.Note{Kind: templates.Saved, Text: tr(r, "note.undone", "Time", s.clock(r, s.Now()))}
-	case isProblem(err, problem.Changed) && written.Reading.Setting != nil:
-		v.note = s.movedNote(r, f, written)
-	case err != nil:
-		v.note = templates.Note{Kind: templates.NotSaved, Text: say(r, problemOf(err).Public), Reference: reference(r, problemOf(err))}
 	}
 	return s.answerForm(w, r, f, v, err)
 }

@@ -89,6 +89,12 @@ func (s *Server) frame(r *http.Request, current, title string) templates.Frame {
 	}
 	f.Person = templates.Person{Name: v.identity.DisplayName, Initials: initials(v.identity.DisplayName), Email: v.identity.Email}
 	f.URLs.Sessions = "/sessions"
+	if v.May(access.ReadPeople) && current != "people" && !v.acting.Preview {
+		f.URLs.People = "/people"
+	}
+	if v.May(access.ChangeOwn) && v.identity.LocationID != "" && !v.acting.Preview {
+		f.URLs.Lend = "/lend"
+	}
 	f.TimeZone = zoneName(s.zone(r))
 	f.Band = s.band(r, v)
 	me := templates.NavGroup{Name: "me"}
@@ -105,6 +111,9 @@ func (s *Server) frame(r *http.Request, current, title string) templates.Frame {
 				f.Group = v.subject.Name
 			}
 		}
+	}
+	if v.forOther() && v.MayEverywhere(access.ManageSessions) && !v.acting.Preview {
+		me.Entries = append(me.Entries, templates.NavEntry{Page: "session", URL: "/sessions?person=" + url.QueryEscape(v.subject.ID)})
 	}
 	groups := []templates.NavGroup{me}
 	for _, g := range navigation {

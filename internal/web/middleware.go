@@ -161,11 +161,7 @@ func (s *Server) refuseCrossSite(next http.Handler) http.Handler {
 // guard puts a route behind its permission and turns its error into an answer.
 func (s *Server) guard(rt route) http.Handler {
 	answer := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		timeout := readTimeout
-		if r.Method != http.MethodGet && r.Method != http.MethodHead {
-			timeout = writeTimeout
-		}
-		ctx, cancel := context.WithTimeout(r.Context(), timeout)
+		ctx, cancel := context.WithTimeout(r.Context(), rt.timeout(r.Method))
 		defer cancel()
 		r = r.WithContext(ctx)
 		v, err := s.forSubject(r, visitorFrom(ctx), rt)

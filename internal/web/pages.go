@@ -303,6 +303,7 @@ func (s *Server) knownHome(r *http.Request) templates.HomeCards {
 	if sees(r, selfservice.PhonesPart) {
 		c.Phones = &templates.Phones{Card: loading(r, "phones", onHome)}
 	}
+	s.ownCards(r, &c, shown{page: onHome})
 	if p, ok := s.Settings.KnownProfile(r.Context(), who.Caller, who.subject); ok {
 		c.Numbers.State, c.Numbers.Parts = templates.Ready, numberParts(r, p)
 	}
@@ -310,6 +311,16 @@ func (s *Server) knownHome(r *http.Request) templates.HomeCards {
 		c.Phones.Card.Rows = len(devices)
 	}
 	return c
+}
+
+// ownCards are the cards that only one's own Home has. They come from Redis, so they
+// are in the page at once.
+func (s *Server) ownCards(r *http.Request, c *templates.HomeCards, v shown) {
+	if visitorFrom(r.Context()).forOther() {
+		return
+	}
+	lendings, news := s.lendingsCard(r, v), s.newsCard(r)
+	c.Lendings, c.News = &lendings, &news
 }
 
 func (s *Server) pageFrame(r *http.Request, name string) templates.Frame {
@@ -320,13 +331,21 @@ func (s *Server) pageFrame(r *http.Request, name string) templates.Frame {
 		title = s.greeting(r)
 	}
 	f := s.frame(r, name, title)
-	if flash, ok, err := s.Sessions.PopFlash(r.Context()); err == nil && ok {
-		f.Flash = templates.Note{Kind: templates.Notice, Text: say(r, flash.Text)}
-		if flash.Kind == "saved" {
-			f.Flash = templates.Note{Kind: templates.Saved, Text: say(r, flash.Text), Undo: undoAction(r, flash.RecordID, "history", name)}
-		}
-	}
+	s.popFlash(r, &f, "history", name)
 	return f
+}
+
+// popFlash says on a page what the form before it did. Undo there answers with the
+// card, on the page.
+func (s *Server) popFlash(r *http.Request, f *templates.Frame, card, page string) {
+	flash, ok, err := s.Sessions.PopFlash(r.Context())
+	if err != nil || !ok {
+		return
+	}
+	f.Flash = templates.Note{Kind: templates.Notice, Text: say(r, flash.Text)}
+	if flash.Kind == "saved" {
+		f.Flash = templates.Note{Kind: templates.Saved, Text: say(r, flash.Text), Undo: undoAction(r, flash.RecordID, card, page)}
+	}
 }
 
 // greeting greets by the time of day where the person is.
@@ -381,8 +400,11 @@ func (s *Server) renderPage(w http.ResponseWriter, r *http.Request, name string,
 		return render(w, r, status, templates.PhonesPage(f, s.phonesCard(r, show("phones"))))
 	case "history":
 		return render(w, r, status, templates.HistoryPage(f, s.historyCard(r, show("history"))))
+	case "lend":
+		return s.renderLend(w, r, status, lendForm{}, nil, show("lendings"))
 	}
 	c := templates.HomeCards{Quick: &templates.Quick{}}
+	s.ownCards(r, &c, show("lendings"))
 	if sees(r, "queues") {
 		c.Queues = &templates.Queues{}
 	}
@@ -464,8 +486,13 @@ func (s *Server) renderProblemPage(w http.ResponseWriter, r *http.Request, p *pr
 	f := s.frame(r, "", tr(r, titleOf(p.Code)))
 	f.HasError = true
 	status := p.Code.Status()
+	v := visitorFrom(r.Context())
+	if p.Public.Key == keyActingEnded {
+		f.Title, m.Secondary = tr(r, "acting.ended.title"), m.Primary
+		m.Primary = templates.Link{Text: tr(r, "acting.start", "Name", v.subject.Name), URL: v.base + "/start"}
+	}
 	switch {
-	case visitorFrom(r.Context()).PersonID == "":
+	case v.PersonID == "":
 		_ = render(w, r, status, templates.BareErrorPage(f, m))
 	case p.Code == problem.Forbidden:
 		_ = render(w, r, status, templates.NoPermissionPage(f, m))

@@ -105,8 +105,8 @@ func (s *Server) forSubject(r *http.Request, v visitor, rt route) (visitor, erro
 // noteRefusal writes into the log that somebody was refused.
 func (s *Server) noteRefusal(r *http.Request, p *problem.Error) {
 	v := visitorFrom(r.Context())
-	if v.PersonID == "" || v.refused == nil || v.refused.Swap(true) {
-		return
+	if v.PersonID == "" || v.acting.Preview || v.refused == nil || v.refused.Swap(true) {
+		return // in a preview nobody was refused anything: somebody looked whether they would be
 	}
 	roles := v.Roles()
 	e := audit.Entry{

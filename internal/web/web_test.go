@@ -83,7 +83,7 @@ func TestSentenceTellsASwitchOnce(t *testing.T) {
 		"Call forwarding: changed":      {on, busy},
 		"A setting was changed":         nil,
 	} {
-		if got := sentence(r, selfservice.Record{Setting: setting, Changes: changes}); got != want {
+		if got := say(r, sentenceText(selfservice.Record{Setting: setting, Changes: changes})); got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	}

@@ -56,15 +56,7 @@ func fieldWords(r *http.Request, setting *selfservice.Setting, f selfservice.Fie
 	return say(r, f.Title(setting.Name))
 }
 
-// sentence says what a record did.
-func sentence(r *http.Request, rec selfservice.Record) string {
-	s := say(r, sentenceText(rec))
-	if rec.Undoes != "" {
-		return tr(r, "history.sentence.undo", "Sentence", s)
-	}
-	return s
-}
-
+// sentenceText says what a record of a setting did.
 func sentenceText(rec selfservice.Record) i18n.Text {
 	if rec.Entry.Setting == selfservice.DevicesName {
 		return deviceSentence(rec)

@@ -38,6 +38,8 @@ type AgentInfo struct {
 	PersonID string `json:"personId"`
 	Email    string `json:"email"`
 	Joined   bool   `json:"joined"`
+	Weight   string `json:"weight"`     // "" unless the policy is WEIGHTED
+	Skill    int    `json:"skillLevel"` // 0 unless the queue is one with Customer Assist
 }
 
 // Person finds a person of the organization.
@@ -226,7 +228,11 @@ func (o *org) queue(name string) *queue {
 func (o *org) queueInfo(q *queue) QueueInfo {
 	v := QueueInfo{ID: o.queueID(q), Name: q.name, LocationID: o.locationID(q.place), Extension: q.extension, Assist: q.assist, AllowJoin: q.allowJoin, Agents: []AgentInfo{}}
 	for _, a := range q.agents {
-		v.Agents = append(v.Agents, AgentInfo{o.personID(a.person), o.email(a.person), a.joined})
+		one := AgentInfo{PersonID: o.personID(a.person), Email: o.email(a.person), Joined: a.joined, Weight: a.weight}
+		if q.assist {
+			one.Skill = a.skill
+		}
+		v.Agents = append(v.Agents, one)
 	}
 	return v
 }
@@ -359,6 +365,20 @@ func (s *Sim) SetQueueJoined(queue, who string, joined bool) error {
 		return fmt.Errorf("webexsim: %q is no agent of %q", who, queue)
 	}
 	q.agents[at].joined = joined
+	return nil
+}
+
+// RemoveAgent takes somebody out of a queue behind the portal's back, as Control Hub
+// does when it writes a list that was read before they were added.
+func (s *Sim) RemoveAgent(queue, who string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	q, i, at := s.org.agent(queue, who)
+	if q == nil || at < 0 {
+		return fmt.Errorf("webexsim: %q is no agent of %q", who, queue)
+	}
+	q.agents = slices.Delete(q.agents, at, at+1)
+	s.org.agentOf[i] = slices.DeleteFunc(s.org.agentOf[i], func(n int) bool { return n == q.n })
 	return nil
 }
 

@@ -246,7 +246,7 @@ document.addEventListener('htmx:before:swap', (event) => {
 function narrow(main, tasks, oldRow, newRow) {
   const card = cardOf(oldRow)
   const fresh = main.fragment
-  for (const id of [card.id + '-note', card.id + '-all']) {
+  for (const id of [card.id + '-note', card.id + '-all', card.id + '-sum']) {
     const before = byId(id)
     const after = fresh.querySelector('#' + CSS.escape(id))
     if (!before || !after) continue
@@ -464,6 +464,16 @@ document.addEventListener('click', async (event) => {
   setTimeout(() => { label.textContent = before }, 2000)
 })
 
+// ---- Search ----
+
+// The address follows what was looked for, so that the way back leads to it.
+document.addEventListener('htmx:after:swap', ({ detail: { ctx } }) => {
+  const form = ctx.sourceElement
+  if (!form?.matches?.('form[data-search]')) return
+  const wanted = new URLSearchParams([...new FormData(form)].filter(([, value]) => value !== ''))
+  history.replaceState(history.state, '', form.action + (wanted.size ? '?' + wanted : ''))
+})
+
 // ---- What is shown once ----
 
 // A page that the browser keeps for Back must not show it again.
@@ -508,3 +518,20 @@ if (summary) {
 } else if (!location.hash && document.referrer.startsWith(location.origin + '/')) {
   document.querySelector('[data-heading]')?.focus({ preventScroll: true })
 }
+
+// ---- Queue board ----
+
+// The buttons for those who are ticked say how many that are.
+document.addEventListener('change', ({ target }) => {
+  if (!target.matches('.board-tick') || !target.form) return
+  const ticked = [...target.form.elements].filter((e) => e.matches('.board-tick:checked')).length
+  for (const button of target.form.querySelectorAll('[data-count]')) button.textContent = button.dataset.count.split('|')[ticked]
+})
+
+// Cards that nobody is working in are read again now and then.
+setInterval(() => {
+  if (document.hidden || !navigator.onLine) return
+  for (const card of document.querySelectorAll('[data-live]:not([aria-busy=true], :has(:focus, .board-tick:checked, details[open], [data-note], [aria-busy=true]))')) {
+    card.dispatchEvent(new CustomEvent('portal:retry'))
+  }
+}, 30000)
