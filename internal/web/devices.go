@@ -108,7 +108,9 @@ func (s *Server) newPhoneCard(r *http.Request, v shown) templates.NewPhone {
 		Model: templates.Field{Name: "model", Value: v.typed.Text("model")},
 	}
 	for _, f := range v.faults {
-		c.Model.Error = say(r, f.Detail)
+		if f.Name == c.Model.Name {
+			c.Model.Error = say(r, f.Detail)
+		}
 	}
 	models, err := s.Settings.PhoneModels(r.Context(), who.Caller)
 	if err != nil {
@@ -148,7 +150,7 @@ func (s *Server) makeCode(w http.ResponseWriter, r *http.Request) error {
 		p := problemOf(err)
 		s.logProblem(r, p)
 		status, v.faults = p.Code.Status(), p.Fields
-		if len(v.faults) == 0 {
+		if !slices.ContainsFunc(v.faults, func(f problem.Field) bool { return f.Name == "model" }) {
 			v.note = templates.Note{Kind: templates.NotSaved, Text: tr(r, "devices.code.notMade", "Why", say(r, p.Public)), Reference: reference(r, p)}
 		}
 	}

@@ -478,8 +478,12 @@ document.addEventListener('htmx:after:swap', ({ detail: { ctx } }) => {
 
 // A page that the browser keeps for Back must not show it again.
 window.addEventListener('pagehide', () => {
-  document.querySelectorAll('[data-once]').forEach((e) => e.remove())
+  for (const secret of document.querySelectorAll('[data-once]')) {
+    cardOf(secret).dataset.emptied = ''
+    secret.remove()
+  }
 })
+window.addEventListener('pageshow', () => document.querySelectorAll('[data-emptied]').forEach(reload))
 
 // ---- Start ----
 
