@@ -117,7 +117,7 @@ type Localizer struct {
 
 // ofOthers ends the key of what is said about somebody else instead of the reader:
 // "My phones" becomes "Phones".
-const ofOthers = ".others"
+const ofOthers = ".them"
 
 // ForSomebodyElse is the Localizer for a page about another person than its reader.
 func (l *Localizer) ForSomebodyElse() *Localizer {

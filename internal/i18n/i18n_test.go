@@ -54,10 +54,10 @@ func TestPagesAboutSomebodyElseDoNotSayYou(t *testing.T) {
 		t.Errorf("a text about nobody became %q", got)
 	}
 	for _, key := range b.Keys() {
-		if base, is := strings.CutSuffix(key, ".others"); is && !slices.Contains(b.Keys(), base) {
+		if base, is := strings.CutSuffix(key, ".them"); is && !slices.Contains(b.Keys(), base) {
 			t.Errorf("%s stands for no text", key)
 		}
-		if text := theirs.T(key, "Count", 2); strings.HasSuffix(key, ".others") && regexp.MustCompile(`(?i)\b(you|your|my)\b`).MatchString(text) {
+		if text := theirs.T(key, "Count", 2); strings.HasSuffix(key, ".them") && regexp.MustCompile(`(?i)\b(you|your|my)\b`).MatchString(text) {
 			t.Errorf("%s says %q", key, text)
 		}
 	}
@@ -141,7 +141,7 @@ func TestNoTextIsLeftOver(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, key := range load(t).Keys() {
-		key = strings.TrimSuffix(key, ".others") // said in place of the text before it
+		key = strings.TrimSuffix(key, ".them") // said in place of the text before it
 		if !said[key] && !slices.ContainsFunc(beginnings, func(b string) bool { return strings.HasPrefix(key, b) }) {
 			t.Errorf("nothing says %q", key)
 		}

@@ -289,7 +289,7 @@ func TestLendingToAColleague(t *testing.T) {
 	api := "/api" + w.personOf(greta)
 	his.get(api+"/settings/callForwarding").wants(t, http.StatusForbidden)
 
-	a := hers.json(http.MethodPost, "/api/me/lendings", `{"to":"`+tom+`","until":"`+until.Format(time.RFC3339)+`","reason":"holiday"}`).wants(t, http.StatusOK)
+	a := hers.json(http.MethodPost, "/api/me/lendings", `{"to":"`+tom+`","until":"`+until.Format(time.RFC3339)+`","reason":"holiday"}`).wants(t, http.StatusCreated)
 	lending := a.object(t)
 	if value(lending, "to.name") != "Tom Baker" || value(lending, "from.name") != "Greta Holm" || a.header.Get("Audit-Id") == "" {
 		t.Errorf("the lending is %v", lending)
@@ -451,7 +451,7 @@ func (w *world) peopleAnswers(t *testing.T, hold func(b *browser, wrong bool) *b
 	good.json(http.MethodPost, "/api/directory/refresh", "").wants(t, http.StatusOK)
 	hold(user, false).json(http.MethodPost, "/api/directory/refresh", "").wants(t, http.StatusForbidden)
 	until := w.replicas[0].clock.Now().Add(time.Hour).UTC().Format(time.RFC3339)
-	lent := good.json(http.MethodPost, "/api/me/lendings", `{"to":"`+tom+`","until":"`+until+`"}`).wants(t, http.StatusOK).object(t)
+	lent := good.json(http.MethodPost, "/api/me/lendings", `{"to":"`+tom+`","until":"`+until+`"}`).wants(t, http.StatusCreated).object(t)
 	good.get("/api/me/lendings").wants(t, http.StatusOK)
 	id, _ := lent["id"].(string)
 	good.json(http.MethodDelete, "/api/me/lendings/"+id+"?reason=over", "").wants(t, http.StatusOK)

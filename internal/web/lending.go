@@ -413,7 +413,7 @@ func (s *Server) apiLend(w http.ResponseWriter, r *http.Request) error {
 		return p
 	}
 	made, err := s.Access.Lend(r.Context(), visitorFrom(r.Context()).Caller, wish.Text("to"), until, strings.TrimSpace(wish.Text("reason")))
-	return s.answerLending(w, made, err)
+	return s.answerLending(w, http.StatusCreated, made, err)
 }
 
 func (s *Server) apiEndLending(w http.ResponseWriter, r *http.Request) error {
@@ -426,11 +426,11 @@ func (s *Server) apiEndLending(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	made, err := s.Access.Revoke(r.Context(), visitorFrom(r.Context()).Caller, g.ID, access.Options{Reason: opts.Reason})
-	return s.answerLending(w, made, err)
+	return s.answerLending(w, http.StatusOK, made, err)
 }
 
 // answerLending answers with the lending as it was made, or as it was before its end.
-func (s *Server) answerLending(w http.ResponseWriter, made access.Made, err error) error {
+func (s *Server) answerLending(w http.ResponseWriter, status int, made access.Made, err error) error {
 	if made.RecordID != "" {
 		w.Header().Set("Audit-Id", made.RecordID)
 	}
@@ -441,5 +441,7 @@ func (s *Server) answerLending(w http.ResponseWriter, made access.Made, err erro
 	if err != nil {
 		return err
 	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
 	return writeJSON(w, s.lendingJSONOf(made.Grant))
 }
