@@ -68,7 +68,7 @@ func DevicesPage(f Frame, p Devices, newPhone *NewPhone) templ.Component {
 			}
 			return nil
 		})
-		templ_7745c5c3_Err = Page(f, about("devices.about")).Render(templ.WithChildren(ctx, templ_7745c5c3_Var2), templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = Page(f, about("phones.about")).Render(templ.WithChildren(ctx, templ_7745c5c3_Var2), templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -142,7 +142,7 @@ func DevicesCard(p Devices) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			if len(p.Rows) == 0 {
-				templ_7745c5c3_Err = empty("phones", i18n.T(ctx, "devices.empty"), Link{}).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = empty("phones", i18n.T(ctx, "phones.empty"), Link{}).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

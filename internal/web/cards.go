@@ -480,11 +480,7 @@ func phoneRow(r *http.Request, s *Server, d selfservice.Device) templates.Phone 
 		detail = append(detail, d.DisplayName)
 	}
 	if d.Shared && d.Owner != "" {
-		key := "phones.shared"
-		if visitorFrom(r.Context()).forOther() {
-			key = "devices.sharedLine"
-		}
-		detail = append(detail, tr(r, key, "Owner", d.Owner))
+		detail = append(detail, tr(r, "phones.shared", "Owner", d.Owner))
 	}
 	if d.MAC != "" {
 		detail = append(detail, formatMAC(d.MAC))

@@ -408,7 +408,7 @@ func (s *Server) renderPhoneAct(w http.ResponseWriter, r *http.Request, a phoneA
 	row := phoneRow(r, s, d)
 	keys := []string{"ends", "away", "shows"}
 	if a.name == "remove" {
-		keys = []string{"stops", "others", "final"}
+		keys = []string{"stops", "elsewhere", "final"}
 		if d.ConnectionStatus == "activating" {
 			keys[0] = "waits"
 		}
