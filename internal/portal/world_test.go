@@ -62,6 +62,8 @@ type setup struct {
 	env      map[string]string
 	redis    string // the address of a real Redis; "" is one in the process for each replica
 	replicas int    // 0 is one
+
+	credentials webexsim.Credentials // of the simulator at its start: all replicas are given the same
 }
 
 // world is a simulated Webex with the portal before it.
@@ -101,6 +103,7 @@ func start(t testing.TB, o setup) *world {
 			t.Error(err)
 		}
 	})
+	o.credentials = sim.Credentials()
 	w := &world{t: t, sim: sim}
 	for range max(1, o.replicas) {
 		w.add(o)
@@ -147,7 +150,10 @@ func (w *world) add(o setup) *replica {
 // configure makes the configuration of a replica at address.
 func configure(t testing.TB, sim *webexsim.Server, address string, o setup) config.Config {
 	t.Helper()
-	cred := sim.Credentials()
+	cred := o.credentials
+	if cred == (webexsim.Credentials{}) {
+		cred = sim.Credentials()
+	}
 	env := map[string]string{
 		"CLIENT_ID": cred.ClientID, "CLIENT_SECRET": cred.ClientSecret,
 		"SERVICE_APP_CLIENT_ID": cred.ServiceAppClientID, "SERVICE_APP_CLIENT_SECRET": cred.ServiceAppClientSecret,
