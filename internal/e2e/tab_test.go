@@ -203,10 +203,20 @@ func (b *tab) open(path string) {
 	b.settled()
 }
 
-// navigate goes to an address and waits for the page, not for its cards.
+// navigate goes to an address and waits for the page, not for its cards. It goes
+// again when the page that is still there leaves by itself at that moment, as pages
+// without scripts do for their other address: then the browser goes nowhere we said.
 func (b *tab) navigate(address string) {
 	b.t.Helper()
-	b.do(chromedp.Navigate(address))
+	b.eventually("the page "+address, func() error {
+		ctx, cancel := b.limited()
+		defer cancel()
+		err := chromedp.Do(ctx, chromedp.Navigate(address))
+		if err != nil && !strings.Contains(err.Error(), "net::ERR_ABORTED") {
+			b.t.Fatal(err)
+		}
+		return err
+	})
 }
 
 // settled waits until the page is there, nothing is being loaded or saved, and no
