@@ -16,6 +16,7 @@ import (
 // TestScreenshots makes pictures for people to look at, and those of the README.
 func TestScreenshots(t *testing.T) {
 	t.Parallel()
+	p := ownPortal(t)
 	pages := map[string]struct {
 		who, path string
 		then      func(b *tab)
@@ -44,6 +45,20 @@ func TestScreenshots(t *testing.T) {
 		"phones":        {greta, "/phones", nil},
 		"history":       {greta, "/history", nil},
 		"health":        {ines, "/health", nil},
+		"people":        {ben, "/people", nil},
+		"people-found":  {ben, "/people?query=a", nil},
+		"people-home":   {ben, "/people/" + p.personID(t, lena), nil},
+		"people-phones": {ben, "/people/" + p.personID(t, lena) + "/phones", nil},
+		"lend":          {greta, "/lend", nil},
+		"board":         {mei, "/board", nil},
+		"access":        {ines, "/access", nil},
+		"access-grant":  {ines, "/access/grant", nil},
+		"access-of":     {ines, "/access?person=" + p.personID(t, lena), nil},
+		"policy":        {ines, "/policy", nil},
+		"log":           {ines, "/log", nil},
+		"log-auditor":   {raj, "/log", nil},
+		"sessions":      {greta, "/sessions", nil},
+		"sessions-of":   {ines, "/sessions?person=" + p.personID(t, greta), nil},
 		"no-permission": {eva, "/health", nil},
 		"not-found":     {eva, "/nothing", nil},
 		"help":          {eva, "/help", nil},
@@ -52,7 +67,6 @@ func TestScreenshots(t *testing.T) {
 		"pseudo-home":   {greta, "/", func(b *tab) { b.cookie("portal_lang", "en-XA"); b.open("/") }},
 		"pseudo-calls":  {greta, "/calls", func(b *tab) { b.cookie("portal_lang", "en-XA"); b.open("/calls"); revealAll(b) }},
 	}
-	p := ownPortal(t)
 	for name, shown := range pages {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -88,10 +88,10 @@ func TestFormsWithoutJavaScript(t *testing.T) {
 		t.Error("the switch changed nothing")
 	}
 	undone := b.post(saved.form(t, "/history/", ""), false)
-	if undone.status != http.StatusOK || value(w.setting(t, greta, "doNotDisturb"), "enabled") != false {
+	if undone.status != http.StatusOK || undone.at != "/calls" || !strings.Contains(undone.body, "Undone ") || value(w.setting(t, greta, "doNotDisturb"), "enabled") != false {
 		t.Errorf("undo ended at %s with %d", undone.at, undone.status)
 	}
-	if again := b.get("/calls"); strings.Contains(again.body, "Saved") {
+	if again := b.get("/calls"); strings.Contains(again.body, "Undone ") {
 		t.Error("the message is shown twice")
 	}
 

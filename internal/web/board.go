@@ -531,11 +531,7 @@ func (s *Server) answerBoard(w http.ResponseWriter, r *http.Request, q selfservi
 		return render(w, r, status, templates.BoardQueueCard(s.boardCard(r, q, v)))
 	}
 	if flash.Kind != "" && err == nil {
-		if err := s.Sessions.PutFlash(r.Context(), flash); err != nil {
-			s.Log.WarnContext(r.Context(), "a message for the next page was lost", "error", err)
-		}
-		http.Redirect(w, r, boardURL(r, q.ID, ""), http.StatusSeeOther)
-		return nil
+		return s.goOn(w, r, boardURL(r, q.ID, ""), flash)
 	}
 	return s.renderBoard(w, r, status, q, s.boardCard(r, q, v), "")
 }
@@ -877,7 +873,7 @@ func (s *Server) undoOnBoard(w http.ResponseWriter, r *http.Request) error {
 	}
 	undone, err := s.Settings.Undo(r.Context(), visitorFrom(r.Context()).Caller, ownSubject(visitorFrom(r.Context())), param(r, "record"), opts)
 	v := boardView{note: s.boardNote(r, f, q, undone.Written, err)}
-	flash := session.Flash{Kind: "notice", Text: i18n.NewText("note.undone", "Time", s.clock(r, s.Now()))}
+	flash := s.undoneFlash(r)
 	if err == nil {
 		v.note = templates.Note{Kind: templates.Saved, Text: say(r, flash.Text)}
 		if undone.Entry.Setting == "queues" {

@@ -368,21 +368,7 @@ func (s *Server) answerLines(w http.ResponseWriter, r *http.Request, v shown, er
 	case err != nil:
 		return s.renderPhone(w, r, status, v)
 	}
-	flash := session.Flash{Kind: "notice", Text: text("note.nothing")}
-	if v.note.Kind == templates.Saved {
-		flash = session.Flash{Kind: "saved", Text: i18n.NewText("note.saved", "Time", v.note.At), RecordID: recordOf(v.note.Undo)}
-	}
-	if v.note.Kind != templates.NoNote {
-		s.flash(r, flash)
-	}
-	http.Redirect(w, r, phoneURL(r, param(r, "device")), http.StatusSeeOther)
-	return nil
-}
-
-func (s *Server) flash(r *http.Request, f session.Flash) {
-	if err := s.Sessions.PutFlash(r.Context(), f); err != nil {
-		s.Log.WarnContext(r.Context(), "a message for the next page was lost", "error", err)
-	}
+	return s.goOn(w, r, phoneURL(r, param(r, "device")), flashOf(v.note))
 }
 
 // phoneAct is something that is done to a phone after a review: the restart or the
@@ -443,9 +429,7 @@ func (s *Server) carryPhoneAct(a phoneAct) handler {
 			s.logProblem(r, p)
 			return s.renderPhoneAct(w, r, a, d, p.Code.Status(), templates.Note{Kind: templates.NotSaved, Text: say(r, p.Public), Reference: reference(r, p)})
 		}
-		s.flash(r, session.Flash{Kind: "notice", Text: i18n.NewText("devices."+a.name+".done", "Phone", phoneRow(r, s, d).Name)})
-		http.Redirect(w, r, at(r, "/phones"), http.StatusSeeOther)
-		return nil
+		return s.goOn(w, r, at(r, "/phones"), session.Flash{Kind: "notice", Text: i18n.NewText("devices."+a.name+".done", "Phone", phoneRow(r, s, d).Name)})
 	}
 }
 

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
@@ -289,7 +290,7 @@ func (s *Server) answerForm(w http.ResponseWriter, r *http.Request, f sent, v sh
 	}
 	if !isPartial(r) {
 		if err == nil && v.review == nil && v.typed == nil {
-			return s.redirectWithFlash(w, r, v)
+			return s.goOn(w, r, pageURL(r, v.page), flashOf(v.note))
 		}
 		return s.renderPage(w, r, v.page, status, f.card, v)
 	}
@@ -308,22 +309,33 @@ func (s *Server) answerForm(w http.ResponseWriter, r *http.Request, f sent, v sh
 	return render(w, r, status, parts...)
 }
 
-// redirectWithFlash ends a form without JavaScript: POST, redirect, GET.
-func (s *Server) redirectWithFlash(w http.ResponseWriter, r *http.Request, v shown) error {
-	flash := session.Flash{}
-	switch v.note.Kind {
-	case templates.Saved:
-		flash = session.Flash{Kind: "saved", Text: i18n.NewText("note.saved", "Time", v.note.At), RecordID: recordOf(v.note.Undo)}
-	case templates.NothingToSave:
-		flash = session.Flash{Kind: "notice", Text: text("note.nothing")}
-	}
+// goOn ends a form without JavaScript: POST, redirect, GET. A flash without a kind is
+// none.
+func (s *Server) goOn(w http.ResponseWriter, r *http.Request, to string, flash session.Flash) error {
 	if flash.Kind != "" {
 		if err := s.Sessions.PutFlash(r.Context(), flash); err != nil {
 			s.Log.WarnContext(r.Context(), "a message for the next page was lost", "error", err)
 		}
 	}
-	http.Redirect(w, r, pageURL(r, v.page), http.StatusSeeOther)
+	http.Redirect(w, r, to, http.StatusSeeOther)
 	return nil
+}
+
+// flashOf says on the next page what a note would say on this one.
+func flashOf(n templates.Note) session.Flash {
+	switch n.Kind {
+	case templates.Saved:
+		return session.Flash{Kind: "saved", Text: i18n.NewText("note.saved", "Time", n.At), RecordID: recordOf(n.Undo)}
+	case templates.NothingToSave:
+		return session.Flash{Kind: "notice", Text: text("note.nothing")}
+	default:
+		return session.Flash{}
+	}
+}
+
+// undoneFlash says on the next page that something has been undone.
+func (s *Server) undoneFlash(r *http.Request) session.Flash {
+	return session.Flash{Kind: "notice", Text: i18n.NewText("note.undone", "Time", s.clock(r, s.Now()))}
 }
 
 // recordOf is the record that an undo button names.
@@ -350,6 +362,9 @@ func (s *Server) undo(w http.ResponseWriter, r *http.Request) error {
 	opts := formOptions(r)
 	opts.IfMatch = f.etag // of the state over which the undo is wanted all the same
 	undone, err := s.Settings.Undo(r.Context(), who.Caller, ownSubject(who), record, opts)
+	if err == nil && undone.RecordID != "" && !isPartial(r) {
+		return s.goOn(w, r, pageURL(r, cmp.Or(f.page, homeOf[f.card])), s.undoneFlash(r))
+	}
 	v := shown{page: f.page, age: afterChange, note: s.undoNote(r, f, undone, err)}
 	if f.card == "history" {
 		v.row = record

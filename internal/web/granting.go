@@ -75,15 +75,6 @@ func (s *Server) accessFrame(r *http.Request, name, title string) templates.Fram
 	return f
 }
 
-// goOn ends a form: POST, redirect, GET.
-func (s *Server) goOn(w http.ResponseWriter, r *http.Request, to string, flash session.Flash) error {
-	if err := s.Sessions.PutFlash(r.Context(), flash); err != nil {
-		s.Log.WarnContext(r.Context(), "a message for the next page was lost", "error", err)
-	}
-	http.Redirect(w, r, to, http.StatusSeeOther)
-	return nil
-}
-
 // namesOf knows what the ids of grants are called. What has no name any more is
 // counted, never shown as an id.
 type namesOf struct {
@@ -543,7 +534,7 @@ func (s *Server) undoAccess(w http.ResponseWriter, r *http.Request) error {
 	}
 	back, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 	undone, err := s.Settings.Undo(r.Context(), visitorFrom(r.Context()).Caller, ownSubject(visitorFrom(r.Context())), param(r, "record"), selfservice.WriteOptions{})
-	flash := session.Flash{Kind: "saved", Text: i18n.NewText("note.undone", "Time", s.clock(r, s.Now()))}
+	flash := s.undoneFlash(r)
 	switch {
 	case err != nil:
 		p := problemOf(err)

@@ -297,10 +297,9 @@ func (s *Server) lend(w http.ResponseWriter, r *http.Request) error {
 		}
 		return s.renderLend(w, r, p.Code.Status(), f, lendFields(p.Fields), shown{})
 	}
-	s.putFlash(r, session.Flash{Kind: "saved", RecordID: made.RecordID,
-		Text: i18n.NewText("lend.done", "Name", made.Grant.To.Name, "Time", s.moment(r, made.Grant.Until))})
-	http.Redirect(w, r, "/lend", http.StatusSeeOther)
-	return nil
+	return s.goOn(w, r, "/lend", session.Flash{
+		Kind: "saved", RecordID: made.RecordID, Text: i18n.NewText("lend.done", "Name", made.Grant.To.Name, "Time", s.moment(r, made.Grant.Until)),
+	})
 }
 
 // lendFields names the fields of a lending as the form and the API have them.
@@ -334,9 +333,7 @@ func (s *Server) endLending(w http.ResponseWriter, r *http.Request) error {
 	}
 	ended := i18n.NewText("lend.ended", "Name", name)
 	if !isPartial(r) {
-		s.putFlash(r, session.Flash{Kind: "saved", Text: ended, RecordID: made.RecordID})
-		http.Redirect(w, r, pageURL(r, f.page), http.StatusSeeOther)
-		return nil
+		return s.goOn(w, r, pageURL(r, f.page), session.Flash{Kind: "saved", Text: ended, RecordID: made.RecordID})
 	}
 	v := shown{page: f.page, note: templates.Note{Kind: templates.Saved, Text: say(r, ended), Undo: s.undoLending(r, g, made.RecordID, f.page)}}
 	return render(w, r, http.StatusOK, templates.LendingsCard(s.lendingsCard(r, v)))
@@ -349,13 +346,6 @@ func (s *Server) undoLending(r *http.Request, g access.Grant, record, page strin
 		return templates.Action{}
 	}
 	return undoAction(r, record, "lendings", page)
-}
-
-// putFlash leaves a message for the next page.
-func (s *Server) putFlash(r *http.Request, flash session.Flash) {
-	if err := s.Sessions.PutFlash(r.Context(), flash); err != nil {
-		s.Log.WarnContext(r.Context(), "a message for the next page was lost", "error", err)
-	}
 }
 
 type lendingJSON struct {

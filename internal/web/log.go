@@ -18,10 +18,8 @@ import (
 	"patchbay/internal/access"
 	"patchbay/internal/audit"
 	"patchbay/internal/directory"
-	"patchbay/internal/i18n"
 	"patchbay/internal/problem"
 	"patchbay/internal/selfservice"
-	"patchbay/internal/session"
 	"patchbay/internal/webex"
 	"patchbay/templates"
 )
@@ -411,12 +409,7 @@ func (s *Server) undoFromLog(w http.ResponseWriter, r *http.Request) error {
 		if isPartial(r) {
 			return s.renderLog(w, r, http.StatusOK, record, s.undoNote(r, f, undone, nil), "")
 		}
-		flash := session.Flash{Kind: "notice", Text: i18n.NewText("note.undone", "Time", s.clock(r, s.Now()))}
-		if err := s.Sessions.PutFlash(r.Context(), flash); err != nil {
-			s.Log.WarnContext(r.Context(), "a message for the next page was lost", "error", err)
-		}
-		http.Redirect(w, r, "/log"+query(r), http.StatusSeeOther)
-		return nil
+		return s.goOn(w, r, "/log"+query(r), s.undoneFlash(r))
 	}
 	p := problemOf(err)
 	if p.Code == problem.NotFound {

@@ -185,11 +185,7 @@ func (s *Server) endOtherSessions(w http.ResponseWriter, r *http.Request) error 
 }
 
 func (s *Server) sessionsFlash(w http.ResponseWriter, r *http.Request, who owner, what i18n.Text) error {
-	if err := s.Sessions.PutFlash(r.Context(), session.Flash{Kind: "notice", Text: what}); err != nil {
-		s.Log.WarnContext(r.Context(), "a message for the next page was lost", "error", err)
-	}
-	http.Redirect(w, r, "/sessions"+who.query(), http.StatusSeeOther)
-	return nil
+	return s.goOn(w, r, "/sessions"+who.query(), session.Flash{Kind: "notice", Text: what})
 }
 
 // endOne ends a session and writes it into the log.
