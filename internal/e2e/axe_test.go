@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -56,6 +57,9 @@ func (b *tab) lookAs(l look) {
 	value[bool](b, `new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))`)
 }
 
+// takePictures is set by the tag screenshots: for people to look at what was inspected.
+var takePictures bool
+
 // inspect finds what a machine can find wrong with the page as it is.
 func inspect(b *tab, what string, l look) {
 	b.t.Helper()
@@ -87,6 +91,9 @@ func inspect(b *tab, what string, l look) {
 		[...document.querySelectorAll('body *')].filter((e) => e.getBoundingClientRect().right > innerWidth + 1 && e.checkVisibility())
 			.map((e) => e.outerHTML.slice(0, 120)).slice(0, 5)`); len(wide) > 0 {
 		b.t.Errorf("%s (%s) scrolls sideways because of\n%s", what, l, strings.Join(wide, "\n"))
+	}
+	if takePictures {
+		b.save(filepath.Join(artifacts(b.t, "screenshots"), fmt.Sprintf("%s-%s-%d.png", strings.NewReplacer("/", "_", "?", "_").Replace(what), l.theme, l.width)))
 	}
 }
 

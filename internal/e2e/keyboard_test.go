@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -211,13 +210,7 @@ func TestSwitchesAreSeenInForcedColours(t *testing.T) {
 	b.media("forced-colors", "active", "prefers-color-scheme", "dark")
 	b.navigate(shared.url + "/gallery?only=page-home")
 	b.settled()
-	png, err := b.picture()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(artifacts(t, "screenshots"), "forced-colours.png"), png, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	b.save(filepath.Join(artifacts(t, "screenshots"), "forced-colours.png"))
 	looks := value[[]string](b, `[...document.querySelectorAll('[role=switch]')].map((e) =>
 		e.checked + ' ' + getComputedStyle(e).backgroundColor + ' ' + getComputedStyle(e, '::after').transform + ' ' + getComputedStyle(e, '::after').backgroundColor)`)
 	on, off := map[string]bool{}, map[string]bool{}

@@ -6,9 +6,10 @@
 // need. A test that breaks Webex on purpose has a portal of its own; the others
 // share one and change the settings of a persona that is theirs alone.
 //
-// Pictures of every page are written to test-artifacts/screenshots with
+// Pictures of every page that a test inspects are written to
+// test-artifacts/screenshots, and those of the README made anew, with
 //
-//	go test -tags screenshots ./internal/e2e -run TestScreenshots
+//	go test -tags screenshots ./internal/e2e
 package e2e
 
 import (

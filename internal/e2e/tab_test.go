@@ -301,6 +301,21 @@ func (b *tab) picture() ([]byte, error) {
 	return shot.Data, err
 }
 
+// save keeps a picture of the whole page.
+func (b *tab) save(file string) {
+	b.t.Helper()
+	png, err := b.picture()
+	if err == nil {
+		err = os.MkdirAll(filepath.Dir(file), 0o750)
+	}
+	if err == nil {
+		err = os.WriteFile(file, png, 0o600)
+	}
+	if err != nil {
+		b.t.Fatalf("take a picture: %v", err)
+	}
+}
+
 // eventually asks until there is no error, and fails with the last one.
 func (b *tab) eventually(what string, check func() error) {
 	b.t.Helper()
