@@ -12,6 +12,7 @@ import (
 
 	"patchbay/internal/access"
 	"patchbay/internal/audit"
+	"patchbay/internal/webexsim"
 )
 
 // longSessions outlive what tests let pass.
@@ -114,6 +115,22 @@ func TestAHelperFindsThePeopleOfTheirScope(t *testing.T) {
 		t.Errorf("the page does not say whom Ben helps, or offers a choice of one location:\n%s", page)
 	}
 	checkProblem(t, "the search by whoever helps nobody", w.signIn(t, maria).get("/api/people?query=gret"), http.StatusForbidden)
+}
+
+// Before the directory has been read, nobody found would not be true.
+func TestTheDirectoryThatIsNotReadYet(t *testing.T) {
+	t.Parallel()
+	w := start(t, setup{})
+	w.sim.SetFault(webexsim.Fault{Path: "/devices", Kind: webexsim.FaultStatus, Status: http.StatusServiceUnavailable})
+	late := w.add(setup{credentials: w.sim.Credentials()})
+	b := late.browser(t)
+	b.signIn(ines)
+	if a := b.get("/api/people?query=greta").wants(t, http.StatusServiceUnavailable); a.header.Get("Retry-After") == "" || !strings.Contains(a.body, "being read for the first time") {
+		t.Errorf("the search answers %v %s", a.header, a.body)
+	}
+	if page := b.get("/people?query=greta").wants(t, http.StatusOK); !strings.Contains(page.body, "could not be read yet") {
+		t.Errorf("the page says\n%s", page.body)
+	}
 }
 
 func TestPeopleComePageByPage(t *testing.T) {

@@ -43,7 +43,7 @@ const (
 	namesInScope = 3
 	// firstReadingEvery is how often the page looks again while the directory is
 	// read for the first time.
-	firstReadingEvery = "5s"
+	firstReadingEvery = 5 * time.Second
 )
 
 // search asks the directory for people whom the visitor may read. It is asked with
@@ -109,7 +109,7 @@ func (s *Server) foundPeople(r *http.Request, text, location, cursor string) tem
 		address.Set("location", location)
 	}
 	if s.Directory.State().ReadAt.IsZero() {
-		f.AgainURL, f.AgainEvery = "/people?"+address.Encode(), firstReadingEvery
+		f.AgainURL, f.AgainEvery = "/people?"+address.Encode(), firstReadingEvery.String()
 	}
 	if result.Next != "" {
 		address.Set("cursor", result.Next)
@@ -225,6 +225,9 @@ type foundPersonJSON struct {
 }
 
 func (s *Server) apiPeople(w http.ResponseWriter, r *http.Request) error {
+	if s.Directory.State().ReadAt.IsZero() { // nobody found would not be true
+		return &problem.Error{Code: problem.Unavailable, Public: text("people.state.first"), RetryAfter: firstReadingEvery}
+	}
 	query := r.URL.Query()
 	result := s.search(visitorFrom(r.Context()).Caller, query.Get("query"), query.Get("location"), query.Get("cursor"), apiPage)
 	answer := struct {
