@@ -118,9 +118,13 @@ var bundles = map[Role][]Permission{
 // Bundle lists what a role may do.
 func Bundle(r Role) []Permission { return slices.Clone(bundles[r]) }
 
+// Queues is the name of the queues and hunt groups in a policy: those that a person is
+// an agent of, and those that a board shows.
+const Queues = "queues"
+
 // lent are the settings that a colleague gets to see and change: "my forwarding and
 // my queues".
-var lent = []string{"callForwarding", "queues"}
+var lent = []string{"callForwarding", Queues}
 
 // Holding is a role that somebody holds now.
 type Holding struct {
@@ -177,7 +181,8 @@ func (c Caller) MayEverywhere(p Permission) bool {
 
 // MayOn reports whether the caller has the permission on the target, and as which
 // role: the most powerful that gives it. Nobody has a permission over people on
-// themselves: for them it is ReadOwn and ChangeOwn.
+// themselves: for them it is ReadOwn and ChangeOwn. On queues and hunt groups the
+// policy is asked too; of people it speaks by setting, which is Level.
 func (c Caller) MayOn(p Permission, t Target) (Role, bool) {
 	best := -1
 	self := c.Is(t.Person)
@@ -189,7 +194,7 @@ func (c Caller) MayOn(p Permission, t Target) (Role, bool) {
 		if h.Role == User {
 			reaches = self
 		}
-		if reaches {
+		if reaches && c.policyLeaves(p, t, h.Role) {
 			best = max(best, slices.Index(Roles(), h.Role))
 		}
 	}
@@ -197,6 +202,19 @@ func (c Caller) MayOn(p Permission, t Target) (Role, bool) {
 		return "", false
 	}
 	return Roles()[best], true
+}
+
+// policyLeaves reports whether the policy lets a role do this to a queue.
+func (c Caller) policyLeaves(p Permission, t Target, r Role) bool {
+	switch {
+	case t.Queue == "" && t.Hunt == "":
+		return true
+	case p == ReadQueues:
+		return c.Policy.Level(t.Location, Queues, r) != Hidden
+	case p == SwitchAgents, p == StaffQueues:
+		return c.Policy.Level(t.Location, Queues, r) == Write
+	}
+	return true
 }
 
 // Is reports whether the caller is this person.

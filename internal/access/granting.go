@@ -16,6 +16,7 @@ import (
 	"patchbay/internal/i18n"
 	"patchbay/internal/problem"
 	"patchbay/internal/redislock"
+	"patchbay/internal/webex"
 )
 
 // What is recorded, and how long things may take.
@@ -239,6 +240,11 @@ func (s *Service) changeGrant(ctx context.Context, c Caller, id string, opts Opt
 		if bytes.Equal(side(old), side(next)) {
 			return nil
 		}
+		if old == nil && next != nil {
+			if err := s.checkRoom(st, *next); err != nil {
+				return err
+			}
+		}
 		if err := s.keepAnAdministrator(st, id, next); err != nil {
 			return err
 		}
@@ -250,6 +256,45 @@ func (s *Service) changeGrant(ctx context.Context, c Caller, id string, opts Opt
 		return err
 	})
 	return made, err
+}
+
+// How many grants are kept, and how many lendings: all of them are read whenever one
+// has changed, so nobody may make them as many as they like. maxLent is for one lender,
+// with those that have ended within forgetAfter.
+const (
+	maxGrants   = 5_000
+	maxLendings = 10_000
+	maxLent     = 50
+)
+
+// checkRoom refuses one grant too many, and a lending to whom the same is lent already.
+func (s *Service) checkRoom(st *state, g Grant) error {
+	kept, own := 0, 0
+	for _, one := range st.ordered {
+		if (one.Role == Colleague) != (g.Role == Colleague) {
+			continue
+		}
+		kept++
+		if g.Role != Colleague || !contains(one.Scope.People, g.Scope.People[0]) {
+			continue
+		}
+		own++
+		if !one.Expired(s.Now()) && webex.SameID(one.To.Person, g.To.Person) {
+			return refuseLending("lend.already")
+		}
+	}
+	switch {
+	case own >= maxLent:
+		return refuseLending("lend.tooMany")
+	case g.Role == Colleague && kept >= maxLendings, g.Role != Colleague && kept >= maxGrants:
+		return problem.New(problem.Conflict, "grant.full")
+	}
+	return nil
+}
+
+func refuseLending(key string) error {
+	why := i18n.NewText(key)
+	return &problem.Error{Code: problem.Invalid, Public: why, Fields: []problem.Field{{Name: "to", Detail: why}}}
 }
 
 // alone runs do as the only writer, on the newest state.

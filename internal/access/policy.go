@@ -66,7 +66,7 @@ func (p *Policy) Level(locationID, setting string, r Role) Level {
 	if r == Colleague {
 		r = User
 	}
-	for id, levels := range p.Locations {
+	for id, levels := range p.Locations { // check sees to it that no location is named twice
 		if l := levels[setting][r]; l != "" && webex.SameID(id, locationID) {
 			return l
 		}
@@ -143,10 +143,12 @@ func (p *Policy) check(settings []string) []problem.Field {
 		faults = append(faults, problem.Field{Name: "locations", Detail: i18n.NewText("policy.locations", "Max", maxPolicyLocations)})
 		return faults
 	}
+	seen := map[string]bool{} // one location can be written in several ways
 	for _, id := range slices.Sorted(maps.Keys(p.Locations)) {
-		if _, err := webex.UUID(id); err != nil {
+		if _, err := webex.UUID(id); err != nil || seen[canonical(id)] {
 			faults = append(faults, problem.Field{Name: "locations." + id, Detail: i18n.NewText("policy.location")})
 		}
+		seen[canonical(id)] = true
 		faults = append(faults, p.Locations[id].check("locations."+id, settings)...)
 	}
 	for _, r := range p.ReasonRequired {

@@ -249,6 +249,20 @@ func (s *Service) Caller(ctx context.Context, personID, name, email string) (Cal
 	return s.callerIn(st, personID, name, email), nil
 }
 
+// Again is the caller by the grants and the policy of now: without what was taken away,
+// or has ended, since the request began. When that cannot be found out, the error is
+// problem.Unavailable.
+func (s *Service) Again(ctx context.Context, c Caller) (Caller, error) {
+	st, err := s.current(ctx)
+	if err != nil {
+		return Caller{}, problem.New(problem.Unavailable, "access.unavailable").Because(err)
+	}
+	c = st.still(c, s.Now())
+	c.Policy = st.policy
+	c.Holdings = slices.DeleteFunc(c.Holdings, func(h Holding) bool { return h.Group != "" && !s.Organization.InGroup(h.Group, c.PersonID) })
+	return c, nil
+}
+
 // still is the caller without what was taken away, or has ended, since the request
 // began: a change may have waited for its turn.
 func (st *state) still(c Caller, now time.Time) Caller {

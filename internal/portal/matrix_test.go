@@ -2,6 +2,8 @@ package portal_test
 
 import (
 	"bytes"
+	"cmp"
+	"encoding/json"
 	"flag"
 	"fmt"
 	"net/http"
@@ -82,6 +84,8 @@ func expected(p player, r web.Route) reach {
 		return reach{true, true}
 	case p.who == "" || r.Needs == "":
 		return reach{}
+	case isOwn(r.Pattern):
+		return reach{inside: true}
 	case has(access.User):
 		return reach{true, true} // about oneself: there is no outside
 	case p.role == access.Colleague && strings.Contains(r.Pattern, "/devices"):
@@ -108,16 +112,51 @@ func isGrant(pattern string) bool {
 	return strings.Contains(pattern, "{grant}") && !strings.Contains(pattern, "lend")
 }
 
+// isOwn reports whether a route names something that is one's own or somebody else's:
+// a lending or a session. A form for a session that is gone says so, whose it ever was.
+func isOwn(pattern string) bool {
+	return strings.Contains(pattern, "{grant}") && strings.Contains(pattern, "lend") || pattern == "/api/sessions/{session}"
+}
+
+// own makes a lending and a session of somebody, for a route that ends one.
+func (w *world) own(t *testing.T, pattern, who string) (grant, sessionID string) {
+	if !isOwn(pattern) {
+		return "NOSUCHGRANT", "NOSUCHSESSION"
+	}
+	b := w.signIn(t, who)
+	var sessions []struct {
+		ID      string
+		Current bool
+	}
+	if err := json.Unmarshal([]byte(b.get("/api/sessions").wants(t, http.StatusOK).body), &sessions); err != nil {
+		t.Fatal(err)
+	}
+	for _, one := range sessions {
+		if one.Current {
+			sessionID = one.ID
+		}
+	}
+	var lendings struct{ Lent []struct{ ID string } }
+	if err := json.Unmarshal([]byte(b.get("/api/me/lendings").wants(t, http.StatusOK).body), &lendings); err != nil {
+		t.Fatal(err)
+	}
+	if len(lendings.Lent) > 0 {
+		return lendings.Lent[0].ID, sessionID
+	}
+	made, err := w.replicas[0].Settings.Access.Lend(t.Context(), w.caller(t, who), zoe, time.Now().Add(time.Hour), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return made.Grant.ID, sessionID
+}
+
 func isBoard(pattern string) bool {
 	return strings.Contains(pattern, "{queue}") && (strings.HasPrefix(pattern, "/board") || strings.HasPrefix(pattern, "/api/queues"))
 }
 
 // freshGrant makes a grant for routes that are about one, in the location of the
 // person: some of them take it away.
-func (w *world) freshGrant(t *testing.T, pattern, person string) string {
-	if !isGrant(pattern) {
-		return "NOSUCHGRANT"
-	}
+func (w *world) freshGrant(t *testing.T, person string) string {
 	made, err := w.replicas[0].Settings.Access.Create(t.Context(), w.caller(t, ines), access.Grant{
 		To: access.Grantee{Person: tom}, Role: access.Helpdesk, Scope: access.Scope{Locations: []string{w.sim.MustPerson(person).LocationID}},
 	})
@@ -128,7 +167,7 @@ func (w *world) freshGrant(t *testing.T, pattern, person string) string {
 }
 
 // fill puts a person and a queue into a pattern; what else it names is not there.
-func (w *world) fill(t *testing.T, pattern, person, queue string) string {
+func (w *world) fill(t *testing.T, pattern, person, queue, owner string) string {
 	q := w.queue(t, queue)
 	agent := w.sim.MustPerson(person).ID
 	if strings.Contains(pattern, "{agent}") { // whom an earlier player may have removed
@@ -136,8 +175,12 @@ func (w *world) fill(t *testing.T, pattern, person, queue string) string {
 			t.Fatal(err)
 		}
 	}
+	grant, session := w.own(t, pattern, owner)
+	if isGrant(pattern) {
+		grant = w.freshGrant(t, person)
+	}
 	return strings.NewReplacer("{person}", agent, "{agent}", agent, "{queue}", url.PathEscape(q.ID), "{card}", "quick", "{setting}", "callForwarding",
-		"{record}", "1-1", "{grant}", w.freshGrant(t, pattern, person), "{session}", "NOSUCHSESSION", "{device}", "NOSUCHDEVICE",
+		"{record}", "1-1", "{grant}", grant, "{session}", session, "{device}", "NOSUCHDEVICE",
 		"/static/*", "/static/nothing.css", "/api/*", "/api/nothing").Replace(pattern)
 }
 
@@ -191,14 +234,14 @@ func TestMatrix(t *testing.T) {
 		for _, p := range parts {
 			want, got := expected(p, r), reach{}
 			for _, side := range []struct {
-				person, queue string
-				got           *bool
-			}{{greta, "Sales Hotline", &got.inside}, {ana, "Ventas Madrid", &got.outside}} {
+				person, queue, owner string
+				got                  *bool
+			}{{greta, "Sales Hotline", cmp.Or(p.who, ana), &got.inside}, {ana, "Ventas Madrid", ana, &got.outside}} {
 				if r.Pattern == "/logout" || strings.HasPrefix(r.Pattern, "/static/") || p.who == "" && strings.HasPrefix(r.Pattern, "/auth") {
 					*side.got = true // signing out here would end the test; sign-in is tested elsewhere
 					continue
 				}
-				ask := request{method: r.Method, path: w.fill(t, r.Pattern, side.person, side.queue)}
+				ask := request{method: r.Method, path: w.fill(t, r.Pattern, side.person, side.queue, side.owner)}
 				if r.Method == http.MethodPatch { // the only one that looks at its body first
 					ask.body, ask.header = `{"until":"2035-01-01T00:00:00Z"}`, http.Header{"Content-Type": {"application/json"}}
 				}
@@ -252,7 +295,7 @@ This page is made by a test that tries every route as every role (` + "`go test 
 declares no permission, or lets somebody through that it should not. How roles are granted: [operations.md](operations.md).
 
 A role is a bundle of permissions, granted to a person or to a Webex group, within a scope: the organization, locations, groups, queues and hunt
-groups, or single people. "in scope" means: only for the people and queues of that scope. Nobody has a role over themselves: one's own
+groups, or single people. "in scope" means: only for the people and queues of that scope; of lendings and sessions, for one's own. Nobody has a role over themselves: one's own
 pages are as for everybody. What a role may do to a single setting is limited further by Webex's own feature access and by the portal's policy.
 
 | permission | for |`)

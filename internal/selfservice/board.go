@@ -402,6 +402,10 @@ func (s *Service) SwitchAgents(ctx context.Context, c access.Caller, queueID str
 	for i, id := range agentIDs {
 		list[i] = Switched{AgentID: id}
 		g.Go(func() error {
+			if ctx.Err() != nil { // nobody waits any more: what has not begun does not begin
+				list[i].Err = problem.New(problem.Timeout, "board.notTried").Because(ctx.Err())
+				return nil
+			}
 			list[i].Name, list[i].Written, list[i].Err = s.switchAgent(ctx, by, q, r.Value, id, joined, opts)
 			return nil
 		})
@@ -416,7 +420,10 @@ func switcher(c access.Caller, q Queue) (actor, error) {
 	if !ok {
 		return actor{}, problem.New(problem.Forbidden, "web.forbidden").Because(access.ErrDenied)
 	}
-	return actor{Caller: c, role: role, overQueue: true}, nil
+	return actor{Caller: c, role: role, overQueue: true, again: func(_ context.Context, c access.Caller) error {
+		_, err := switcher(c, q)
+		return err
+	}}, nil
 }
 
 func (s *Service) switchAgent(ctx context.Context, by actor, q Queue, f facts, agentID string, joined bool, opts WriteOptions) (name string, w Written, err error) {

@@ -89,7 +89,10 @@ func phoneManager(c access.Caller, subject Subject) (actor, error) {
 		return actor{}, &problem.Error{Code: problem.Forbidden, Public: why}
 	}
 	_, role := c.Level(subject.Target(), PhonesPart)
-	return actor{Caller: c, role: role}, nil
+	return actor{Caller: c, role: role, again: func(_ context.Context, c access.Caller) error {
+		_, err := phoneManager(c, subject)
+		return err
+	}}, nil
 }
 
 // KnownPhone is a phone of the subject as it was last read, asking Webex when that
@@ -419,6 +422,9 @@ func (s *Service) act(ctx context.Context, by actor, subject Subject, d deed, op
 		return "", problem.New(problem.Unavailable, "setting.busy").Because(err)
 	}
 	defer lock.Release()
+	if err := s.stillMay(ctx, by); err != nil {
+		return "", err
+	}
 	e := audit.Entry{
 		At: s.Now(), Actor: audit.Person{ID: by.PersonID, Name: by.Name}, Role: string(by.role), Subject: audit.Person{ID: subject.ID, Name: subject.Name},
 		Object: d.object, Setting: DevicesName, After: d.after.JSON(), Reason: opts.Reason,

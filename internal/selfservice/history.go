@@ -60,7 +60,7 @@ func (s *Service) History(ctx context.Context, c access.Caller, subject Subject,
 		case slices.Contains(noHistory, e.Setting) || !c.Is(subject.ID) && !s.mayKnow(c, subject, e):
 			continue
 		}
-		records = append(records, s.recordOf(c, subject, e))
+		records = append(records, veiled(c, subject, s.recordOf(c, subject, e)))
 	}
 	return records, next, nil
 }
@@ -123,7 +123,7 @@ func (s *Service) SearchLog(ctx context.Context, c access.Caller, q LogQuery, cu
 		}
 		for _, e := range entries {
 			if subject, ok := s.inLogScope(c, e); ok {
-				page.Records = append(page.Records, s.recordOf(c, subject, e))
+				page.Records = append(page.Records, veiled(c, subject, s.recordOf(c, subject, e)))
 			}
 		}
 		if page.Next = next; next == "" || len(page.Records) >= limit {
@@ -323,6 +323,23 @@ func (s *Service) mayUndo(c access.Caller, subject Subject, r Record) bool {
 	return r.Entry.Setting == queuesName && s.mayUndoSwitch(c, r)
 }
 
+// veiled takes the values out of a record of what the policy hides from the caller:
+// that something was changed, by whom and when, is not hidden from anybody whom it
+// concerns.
+func veiled(c access.Caller, subject Subject, r Record) Record {
+	part := r.Entry.Setting
+	switch part {
+	case AgentsName:
+		part = queuesName
+	case DevicesName:
+		part = PhonesPart
+	}
+	if subject.ID != "" && slices.Contains(Parts(), part) && !Sees(c, subject, part) {
+		r.Changes, r.Before, r.After = nil, nil, nil
+	}
+	return r
+}
+
 // settingOf finds the setting that a record speaks of.
 func (s *Service) settingOf(e audit.Entry) *Setting {
 	switch e.Setting {
@@ -466,7 +483,12 @@ func (s *Service) undoer(ctx context.Context, c access.Caller, subject Subject, 
 	case queuesName:
 		// Whoever looks after the queue need not ask whether agents may join by themselves.
 		if role, ok := s.switcherOf(c, r); ok {
-			return actor{Caller: c, role: role, self: c.Is(subject.ID), overQueue: true}, nil
+			return actor{Caller: c, role: role, self: c.Is(subject.ID), overQueue: true, again: func(_ context.Context, c access.Caller) error {
+				if !s.mayUndoSwitch(c, r) {
+					return problem.New(problem.Forbidden, keyNotYours).Because(access.ErrDenied)
+				}
+				return nil
+			}}, nil
 		}
 	}
 	return s.mayWrite(ctx, c, subject, r.Setting)

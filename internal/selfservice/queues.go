@@ -19,7 +19,7 @@ import (
 )
 
 // queuesName is the name under which joining and leaving is recorded.
-const queuesName = "queues"
+const queuesName = access.Queues
 
 const (
 	// factsAge is how old facts about a queue may be on which a change is decided, and

@@ -1,6 +1,8 @@
 package selfservice
 
 import (
+	"context"
+
 	"patchbay/internal/access"
 	"patchbay/internal/i18n"
 	"patchbay/internal/problem"
@@ -37,6 +39,19 @@ type actor struct {
 	role      access.Role // as which they make it
 	self      bool        // for themselves
 	overQueue bool        // as one who looks after the queue, not as its agent
+
+	// again decides anew, for what the caller holds by now.
+	again func(context.Context, access.Caller) error
+}
+
+// stillMay decides once more right before a change is begun: it may have waited for
+// its turn, and for Webex, longer than a revoked grant may count.
+func (s *Service) stillMay(ctx context.Context, by actor) error {
+	now, err := s.Access.Again(ctx, by.Caller)
+	if err != nil {
+		return err
+	}
+	return by.again(ctx, now)
 }
 
 // checkReason refuses a change for somebody else that must have a reason and has none.

@@ -361,7 +361,10 @@ func (s *Service) mayWrite(ctx context.Context, c access.Caller, subject Subject
 		return actor{}, &problem.Error{Code: problem.Forbidden, Public: why}
 	}
 	_, role := c.Level(subject.Target(), setting.Name)
-	return actor{Caller: c, role: role, self: c.Is(subject.ID)}, nil
+	return actor{Caller: c, role: role, self: c.Is(subject.ID), again: func(ctx context.Context, c access.Caller) error {
+		_, err := s.mayWrite(ctx, c, subject, setting)
+		return err
+	}}, nil
 }
 
 func lockKey(subject Subject, setting *Setting) string {
@@ -460,6 +463,9 @@ func (s *Service) check(ctx context.Context, subject Subject, setting *Setting, 
 // send records the change, sends it to Webex, and records what became of it.
 func (s *Service) send(ctx context.Context, by actor, subject Subject, p planned, opts WriteOptions) (Written, error) {
 	setting, before := p.Reading.Setting, p.Reading.Document
+	if err := s.stillMay(ctx, by); err != nil {
+		return p.Written, err
+	}
 	id, err := s.Audit.Begin(ctx, audit.Entry{
 		Actor:   audit.Person{ID: by.PersonID, Name: by.Name},
 		Role:    string(by.role),

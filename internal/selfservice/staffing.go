@@ -235,7 +235,10 @@ func staffer(c access.Caller, q Queue) (actor, error) {
 	if !ok {
 		return actor{}, problem.New(problem.Forbidden, "web.forbidden").Because(access.ErrDenied)
 	}
-	return actor{Caller: c, role: role, overQueue: true}, nil
+	return actor{Caller: c, role: role, overQueue: true, again: func(_ context.Context, c access.Caller) error {
+		_, err := staffer(c, q)
+		return err
+	}}, nil
 }
 
 // AddAgent makes somebody an agent of a queue, or a member of a hunt group. The

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"patchbay/internal/access"
@@ -35,6 +36,9 @@ const keyActingEnded = "acting.ended"
 // asks for one, and it ends by itself when it is not used (ux.md, section 3).
 func (s *Server) act(w http.ResponseWriter, r *http.Request, rt route) (*http.Request, error) {
 	v := visitorFrom(r.Context())
+	if err := s.onlyLooks(r, v, rt); err != nil {
+		return r, err
+	}
 	if !v.forOther() || rt.kind == api || strings.HasSuffix(rt.pattern, "/start") || strings.HasSuffix(rt.pattern, "/stop") || strings.HasSuffix(rt.pattern, "/preview") {
 		return r, nil
 	}
@@ -56,9 +60,6 @@ func (s *Server) act(w http.ResponseWriter, r *http.Request, rt route) (*http.Re
 	}
 	v.acting = acting
 	if acting.Preview {
-		if r.Method != http.MethodGet && r.Method != http.MethodHead {
-			return r, problem.New(problem.Conflict, "acting.preview")
-		}
 		if !v.MayEverywhere(access.ChangePolicy) {
 			return r, problem.New(problem.Forbidden, "web.forbidden").Because(access.ErrDenied)
 		}
@@ -72,6 +73,22 @@ func (s *Server) act(w http.ResponseWriter, r *http.Request, rt route) (*http.Re
 		ctx = i18n.NewContext(ctx, i18n.FromContext(ctx).ForSomebodyElse())
 	}
 	return r.WithContext(ctx), nil
+}
+
+// beside are the routes that change nothing but how the visitor looks at the portal.
+var beside = []string{"/logout", "/preferences", "/people/{person}/start", "/people/{person}/stop", "/people/{person}/preview"}
+
+// onlyLooks refuses every change in a session that shows the portal as somebody else
+// sees it, also by another window or the API: nobody should wonder as whom they did it.
+func (s *Server) onlyLooks(r *http.Request, v visitor, rt route) error {
+	if v.PersonID == "" || r.Method == http.MethodGet || r.Method == http.MethodHead || slices.Contains(beside, rt.pattern) {
+		return nil
+	}
+	acting, ok, err := s.Sessions.Acting(r.Context())
+	if err == nil && ok && acting.Preview {
+		err = problem.New(problem.Conflict, "acting.preview")
+	}
+	return err
 }
 
 // actingRole is as which role the visitor works for the subject.

@@ -142,7 +142,7 @@ func (s *Server) grantStep(w http.ResponseWriter, r *http.Request) error {
 	if r.PostForm.Has("tab") {
 		step = templates.StepWhere
 	}
-	if f.group != "" {
+	if _, known := s.Directory.Group(f.group); known {
 		s.Access.WatchGroup(f.group) // who is in it may decide whether it can be granted
 	}
 	switch missing := f.missing(); {

@@ -397,8 +397,8 @@ func firstNamed[T any](list []T, text string, limit int, name func(T) string) []
 	return found
 }
 
-// findPeople finds those on whom the visitor has a permission; whom they name by the
-// whole address is found wherever they are.
+// findPeople finds those on whom the visitor has a permission. Whom they name by the
+// whole address is found wherever they are, when it is to grant them something.
 func (s *Server) findPeople(r *http.Request, text string, p access.Permission) []directory.Person {
 	v := visitorFrom(r.Context())
 	everywhere := v.MayEverywhere(p)
@@ -409,7 +409,7 @@ func (s *Server) findPeople(r *http.Request, text string, p access.Permission) [
 		_, ok := v.MayOn(p, access.Target{Person: one.ID, Location: one.LocationID})
 		return ok
 	}}).People
-	if one, ok := s.Directory.ByEmail(text); ok && !slices.ContainsFunc(list, func(p directory.Person) bool { return p.ID == one.ID }) {
+	if one, ok := s.Directory.ByEmail(text); ok && p == access.GrantAccess && !slices.ContainsFunc(list, func(p directory.Person) bool { return p.ID == one.ID }) {
 		list = append(list, one)
 	}
 	return list

@@ -64,7 +64,7 @@ func (s *Server) lending(r *http.Request, id string) (access.Grant, error) {
 			return g, nil
 		}
 	}
-	return access.Grant{}, problem.New(problem.NotFound, "grant.notFound")
+	return access.Grant{}, access.Denied("grant.notFound")
 }
 
 // lender is whose forwarding and queues a lending is about.

@@ -147,6 +147,9 @@ func (s *Server) findPerson(r *http.Request, f *logFilter, field, text string) s
 	if !ok {
 		p, ok = s.Directory.ByEmail(text)
 	}
+	if ok && !s.mayReadLogOf(r, &p) {
+		return p.ID // they may have done something to those of whom the visitor reads; their name is not said
+	}
 	if !ok {
 		if _, err := webex.UUID(text); err == nil {
 			return text // of somebody who has left
@@ -502,7 +505,6 @@ func (s *Server) verifyLog(w http.ResponseWriter, r *http.Request) error {
 
 // note writes into the log what the visitor has done; after says what it was.
 func (s *Server) note(r *http.Request, e audit.Entry, after any) error {
-	v := visitorFrom(r.Context())
 	if after != nil {
 		text, err := json.Marshal(after)
 		if err != nil {
@@ -510,15 +512,21 @@ func (s *Server) note(r *http.Request, e audit.Entry, after any) error {
 		}
 		e.After = text
 	}
+	if _, err := s.Audit.Note(r.Context(), by(r, e), audit.Result{Outcome: audit.Done}); err != nil {
+		return problem.New(problem.Unavailable, "setting.notRecorded").Because(err)
+	}
+	return nil
+}
+
+// by is the entry as one of the visitor, in their most powerful role unless it names one.
+func by(r *http.Request, e audit.Entry) audit.Entry {
+	v := visitorFrom(r.Context())
 	e.Actor = audit.Person{ID: v.PersonID, Name: v.Name}
 	if e.Role == "" {
 		roles := v.Roles()
 		e.Role = string(roles[len(roles)-1])
 	}
-	if _, err := s.Audit.Note(r.Context(), e, audit.Result{Outcome: audit.Done}); err != nil {
-		return problem.New(problem.Unavailable, "setting.notRecorded").Because(err)
-	}
-	return nil
+	return e
 }
 
 // takeTime lets an answer take longer than others.
@@ -691,13 +699,18 @@ func (s *Server) csvLines(w io.Writer, r *http.Request) (func(selfservice.Record
 	}, lines.Error()
 }
 
-var plainNumber = regexp.MustCompile(`^\+[0-9][0-9 ]*$`)
+var (
+	plainNumber = regexp.MustCompile(`^\+[0-9][0-9 ]*$`)
+	// formula is how one begins: in front of a cell, or after what a spreadsheet may
+	// take for the end of one. Where numbers have a decimal comma that is a semicolon.
+	formula = regexp.MustCompile(`(^|[;\t\r\n]\s*["']?)([=+@\t\r\n-])`)
+)
 
-// harmless keeps a spreadsheet from taking a cell for a formula; a phone number stays
-// as it is.
+// harmless keeps a spreadsheet from taking a cell, or a part of it, for a formula; a
+// phone number stays as it is.
 func harmless(cell string) string {
-	if cell != "" && strings.ContainsAny(cell[:1], "=-@+\t\r\n") && !plainNumber.MatchString(cell) {
-		return "'" + cell
+	if plainNumber.MatchString(cell) {
+		return cell
 	}
-	return cell
+	return formula.ReplaceAllString(cell, "$1'$2")
 }

@@ -107,7 +107,7 @@ func (s *Server) finishSignIn(w http.ResponseWriter, r *http.Request) error {
 // noteSignIn writes a sign-in into the log.
 func (s *Server) noteSignIn(r *http.Request, who audit.Person, reason signin.Reason, outcome audit.Outcome) {
 	_, err := s.Audit.Note(r.Context(), audit.Entry{
-		Actor: who, Setting: signInName, Object: audit.Object{Kind: "browser", Name: r.UserAgent()}, Reason: string(reason),
+		Actor: who, Setting: signInName, Object: audit.Object{Kind: "browser", Name: beginning(r.UserAgent())}, Reason: string(reason),
 	}, audit.Result{Outcome: outcome})
 	if err != nil {
 		s.Log.ErrorContext(r.Context(), "a sign-in could not be recorded", "error", err, "request_id", RequestID(r.Context()))

@@ -268,7 +268,8 @@ type directoryJSON struct {
 	Locations []locationJSON `json:"locations"`
 }
 
-func (s *Server) apiDirectory(w http.ResponseWriter, _ *http.Request) error {
+func (s *Server) apiDirectory(w http.ResponseWriter, r *http.Request) error {
+	v := visitorFrom(r.Context())
 	state := s.Directory.State()
 	answer := directoryJSON{People: state.People, Devices: state.Devices, Groups: state.Groups, Reading: state.Reading, Locations: []locationJSON{}}
 	if !state.ReadAt.IsZero() {
@@ -276,7 +277,9 @@ func (s *Server) apiDirectory(w http.ResponseWriter, _ *http.Request) error {
 		answer.ReadAt = &at
 	}
 	for _, l := range s.Directory.Locations() {
-		answer.Locations = append(answer.Locations, locationJSON(l))
+		if _, ok := v.MayOn(access.ReadPeople, access.Target{Location: l.ID}); ok {
+			answer.Locations = append(answer.Locations, locationJSON(l))
+		}
 	}
 	return writeJSON(w, answer)
 }

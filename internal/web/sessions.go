@@ -196,20 +196,31 @@ func (s *Server) endOne(r *http.Request, who owner, id string) error {
 	}
 	i := slices.IndexFunc(list, func(one session.Info) bool { return one.ID == id })
 	if i < 0 {
-		return problem.New(problem.NotFound, "sessions.notFound").Because(errNoSession)
-	}
-	ended, err := s.Sessions.End(r.Context(), who.ID, id)
-	switch {
-	case err != nil:
-		return err
-	case !ended: // by somebody else, at the same moment
-		return problem.New(problem.NotFound, "sessions.notFound").Because(errNoSession)
+		return access.Denied("sessions.notFound")
 	}
 	e := audit.Entry{Setting: sessionsName, Subject: who.Person, Object: audit.Object{Kind: "session", ID: id, Name: list[i].UserAgent}}
 	if who.self {
 		e.Role = string(access.User)
 	}
-	return s.note(r, e, nil)
+	record, err := s.Audit.Begin(r.Context(), by(r, e))
+	if err != nil {
+		return problem.New(problem.Unavailable, "setting.notRecorded").Because(err)
+	}
+	ended, err := s.Sessions.End(r.Context(), who.ID, id)
+	if err != nil {
+		return err // the record says that nobody knows
+	}
+	result := audit.Result{Outcome: audit.Done}
+	if !ended { // by somebody else, at the same moment
+		result.Outcome = audit.Failed
+	}
+	if err := s.Audit.Finish(r.Context(), record, result); err != nil {
+		s.Log.ErrorContext(r.Context(), "the end of a change could not be recorded", "record", record, "setting", sessionsName, "error", err)
+	}
+	if !ended {
+		return problem.New(problem.NotFound, "sessions.notFound").Because(errNoSession)
+	}
+	return nil
 }
 
 type sessionJSON struct {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync/atomic"
 
 	"patchbay/internal/access"
@@ -111,7 +112,7 @@ func (s *Server) noteRefusal(r *http.Request, p *problem.Error) {
 	roles := v.Roles()
 	e := audit.Entry{
 		Actor: audit.Person{ID: v.identity.PersonID, Name: v.identity.DisplayName}, Role: string(roles[len(roles)-1]), Setting: refusedName,
-		Object: audit.Object{Kind: "request", ID: r.Method + " " + routeOf(r), Name: r.URL.Path, Details: map[string]string{"problem": p.Public.Key}},
+		Object: audit.Object{Kind: "request", ID: r.Method + " " + routeOf(r), Name: beginning(r.URL.Path), Details: map[string]string{"problem": p.Public.Key}},
 	}
 	if id := param(r, personParam); id != "" {
 		e.Subject = s.Settings.PersonOf(id)
@@ -119,6 +120,15 @@ func (s *Server) noteRefusal(r *http.Request, p *problem.Error) {
 	if _, err := s.Audit.Note(r.Context(), e, audit.Result{Outcome: audit.Refused}); err != nil {
 		s.Log.ErrorContext(r.Context(), "a refusal could not be recorded", "error", err, "request_id", RequestID(r.Context()))
 	}
+}
+
+// beginning bounds what anybody can send, and what then stays in the log for long.
+func beginning(text string) string {
+	const most = 300
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most], "") + "…"
 }
 
 // Names under which the log has what is no change of a setting.
