@@ -271,7 +271,7 @@ const (
 func (s *Service) checkRoom(st *state, g Grant) error {
 	kept, own := 0, 0
 	for _, one := range st.ordered {
-		if (one.Role == Colleague) != (g.Role == Colleague) {
+		if (one.Role == Colleague) != (g.Role == Colleague) || one.Expired(s.Now().Add(-forgetAfter)) {
 			continue
 		}
 		kept++

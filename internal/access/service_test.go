@@ -2,6 +2,7 @@ package access_test
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"log/slog"
 	"slices"
@@ -380,6 +381,87 @@ func TestWhatWasTakenAwayMeanwhileCountsNoMore(t *testing.T) {
 	wantKey(t, "the policy by who was an administrator a moment ago", err, "web.forbidden")
 }
 
+// What waits for Webex is decided again before it is sent.
+func TestAgain(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	w := newWorld(t, "", 1, true)
+	s := w.replicas[0]
+	w.org.set(func() { w.org.groups[sales] = []string{ines} })
+	g := w.grant(to(tom), access.Helpdesk, everything, time.Time{})
+	w.grant(access.Grantee{Group: sales}, access.Helpdesk, everything, time.Time{})
+	direct, through := w.caller(0, tom), w.caller(0, ines)
+	may := func(c access.Caller) bool {
+		t.Helper()
+		again, err := s.Again(ctx, c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		level, _ := again.Level(access.Target{Person: greta, Location: berlin}, "queues")
+		return level == access.Write
+	}
+	if !may(direct) || !may(through) || !may(bossCaller()) {
+		t.Fatal("what is held does not count")
+	}
+	w.org.set(func() { w.org.groups[sales] = nil })
+	if may(through) {
+		t.Error("who has left the group is still the helpdesk")
+	}
+	if _, _, err := s.SetPolicy(ctx, bossCaller(), &access.Policy{Default: access.SettingLevels{"queues": {access.Helpdesk: access.Read}}}, access.PolicyOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if may(direct) || !may(bossCaller()) {
+		t.Error("the policy of now does not count")
+	}
+	if _, err := s.Revoke(ctx, bossCaller(), g.Grant.ID, access.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	again, err := s.Again(ctx, direct)
+	if err != nil || again.May(access.ReadPeople) || !again.May(access.ChangeOwn) {
+		t.Errorf("after the revocation: %v, %v", again.Permissions(), err)
+	}
+}
+
+// Nobody fills the grants, which all replicas read, with what they lend.
+func TestLendingsAreBounded(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	w := newWorld(t, "", 1, true)
+	w.org.set(func() {
+		for i := range 60 {
+			w.org.people = append(w.org.people, id(900+i))
+		}
+	})
+	lend := func(i int, lasts time.Duration) error {
+		_, err := w.replicas[0].Lend(ctx, w.caller(0, greta), id(900+i), w.now().Add(lasts), "")
+		return err
+	}
+	if err := lend(0, time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	wantKey(t, "the same to the same colleague", lend(0, 2*time.Hour), "lend.already")
+	for i := 1; i < 50; i++ {
+		if err := lend(i, time.Minute); err != nil {
+			t.Fatalf("the %d.: %v", i+1, err)
+		}
+	}
+	wantKey(t, "one too many", lend(50, time.Hour), "lend.tooMany")
+	w.pass(time.Hour + time.Minute)
+	wantKey(t, "after all have ended", lend(50, time.Hour), "lend.tooMany")
+	if _, err := w.replicas[0].Lend(ctx, w.caller(0, ana), greta, w.now().Add(time.Hour), ""); err != nil {
+		t.Errorf("somebody else: %v", err)
+	}
+	w.pass(32 * 24 * time.Hour)
+	if err := lend(50, time.Hour); err != nil {
+		t.Errorf("a month later: %v", err)
+	}
+}
+
+// inBase64 is the id of a location in its other spelling.
+func inBase64(id string) string {
+	return base64.RawStdEncoding.EncodeToString([]byte("ciscospark://us/LOCATION/" + id))
+}
+
 func TestTheLastAdministratorStays(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
@@ -507,6 +589,7 @@ func TestPolicy(t *testing.T) {
 		"an unknown level":        {&access.Policy{Default: access.SettingLevels{"queues": {access.User: "open"}}}, "default.queues.user"},
 		"no location":             {&access.Policy{Locations: map[string]access.SettingLevels{"Berlin": {}}}, "locations.Berlin"},
 		"a location's setting":    {&access.Policy{Locations: map[string]access.SettingLevels{berlin: {"volume": {}}}}, "locations." + berlin + ".volume"},
+		"a location twice":        {&access.Policy{Locations: map[string]access.SettingLevels{berlin: {}, inBase64(berlin): {}}}, "locations." + inBase64(berlin)},
 		"a reason of everybody":   {&access.Policy{ReasonRequired: []access.Role{access.User}}, "reasonRequired"},
 		"a contact without end":   {&access.Policy{Contact: strings.Repeat("x", 201)}, "contact"},
 		"a contact of many lines": {&access.Policy{Contact: "a\nb"}, "contact"},

@@ -49,7 +49,7 @@ func (w *world) cast(t *testing.T) []player {
 		{name: "lead of one queue", who: "mei.wang@patchbay.example", role: access.Lead, scope: access.Scope{Queues: []string{hotline.ID}, HuntGroups: []string{reception}}},
 		{name: "helpdesk of a location", who: ben, role: access.Helpdesk, scope: access.Scope{Locations: []string{berlin}}},
 		{name: "office manager of a location", who: "paul.weber@patchbay.example", role: access.OfficeManager, scope: access.Scope{Locations: []string{berlin}}},
-		{name: "auditor", who: "raj.patel@patchbay.example", role: access.Auditor, scope: access.Scope{Organization: true}},
+		{name: "auditor", who: raj, role: access.Auditor, scope: access.Scope{Organization: true}},
 		{name: "auditor of a location", who: "lena.braun@patchbay.example", role: access.Auditor, scope: access.Scope{Locations: []string{berlin}}},
 		{name: "administrator of a location", who: sam, role: access.Administrator, scope: access.Scope{Locations: []string{berlin}}},
 		{name: "administrator", who: ines, role: access.Administrator, scope: access.Scope{Organization: true}},

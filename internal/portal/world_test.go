@@ -36,6 +36,7 @@ const (
 	hana  = "hana.sato@patchbay.example"
 	maria = "maria.rossi@patchbay.example"
 	zoe   = "zoe.chen@patchbay.example"
+	raj   = "raj.patel@patchbay.example"
 	sam   = "sam.oneill@patchbay.example"
 	omar  = "omar.haddad@patchbay.example"
 )
