@@ -36,7 +36,9 @@ func TestARevokedRoleEndsWhatHasNotBegun(t *testing.T) {
 	answers := make(chan answer, 2)
 	go func() { answers <- lead.put(agentAPI, fmt.Sprintf(`{"joined":%t}`, !joined)) }()
 	go func() { answers <- helper.put(helperAPI, fmt.Sprintf(`{"enabled":%t}`, !waiting)) }()
-	eventually(t, "both to wait for Webex", func() bool { return len(w.sent(http.MethodGet, pathAgent)) > 0 && len(w.sent(http.MethodGet, pathWaiting)) > 0 })
+	eventually(t, "both to wait for Webex", func() bool {
+		return len(w.sent(http.MethodGet, pathAgent)) > 0 && len(w.sent(http.MethodGet, pathWaiting)) > 0
+	})
 	for _, g := range admin.grants("") {
 		admin.json(http.MethodDelete, "/api/grants/"+g["id"].(string), "").wants(t, http.StatusNoContent)
 	}
