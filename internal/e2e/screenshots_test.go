@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/chromedp/cdproto/emulation"
@@ -41,6 +42,23 @@ func TestScreenshots(t *testing.T) {
 		b.saveWindow(filepath.Join("..", "..", "docs", "images", "home.png"))
 		call(b, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: 390, Height: 844, DeviceScaleFactor: 1, Mobile: true})
 		b.saveWindow(filepath.Join("..", "..", "docs", "images", "home-phone.png"))
+	})
+	t.Run("README, the board", func(t *testing.T) {
+		t.Parallel()
+		b := newTab(t, p)
+		b.media("prefers-color-scheme", "light", "prefers-reduced-motion", "reduce")
+		p.setAtWebex(t, "matthias.lange@patchbay.example", "doNotDisturb", `{"enabled":true}`)
+		leads(b, "/board?q=hotline")
+		b.eventually("the agents' forwarding", func() error {
+			b.open("/board?q=hotline")
+			if words, err := b.by("main", "").text(); err != nil || strings.Contains(words, "Not known yet of") {
+				return fmt.Errorf("not known yet, %w", err)
+			}
+			return nil
+		})
+		b.settled()
+		b.size(1280, 980)
+		b.saveWindow(filepath.Join("..", "..", "docs", "images", "board.png"))
 	})
 }
 
