@@ -286,7 +286,9 @@ func (s *Service) checkRoom(st *state, g Grant) error {
 	switch {
 	case own >= maxLent:
 		return refuseLending("lend.tooMany")
-	case g.Role == Colleague && kept >= maxLendings, g.Role != Colleague && kept >= maxGrants:
+	case g.Role == Colleague && kept >= maxLendings:
+		return problem.New(problem.Conflict, "lend.full")
+	case g.Role != Colleague && kept >= maxGrants:
 		return problem.New(problem.Conflict, "grant.full")
 	}
 	return nil

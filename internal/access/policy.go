@@ -56,6 +56,8 @@ type Policy struct {
 	ReasonRequired []Role `json:"reasonRequired"`
 	// Contact is whom to ask when something is locked: "IT Service Desk, ext. 1000".
 	Contact string `json:"contact"`
+
+	places map[string]SettingLevels // Locations by one spelling of the id; nil until normal
 }
 
 // Level is what the policy leaves to a role.
@@ -66,8 +68,12 @@ func (p *Policy) Level(locationID, setting string, r Role) Level {
 	if r == Colleague {
 		r = User
 	}
-	for id, levels := range p.Locations { // check sees to it that no location is named twice
-		if l := levels[setting][r]; l != "" && webex.SameID(id, locationID) {
+	places := p.places
+	if places == nil {
+		places = p.normal().places
+	}
+	if len(places) > 0 && locationID != "" {
+		if l := places[canonical(locationID)][setting][r]; l != "" {
 			return l
 		}
 	}
@@ -100,7 +106,7 @@ func (p *Policy) json() []byte {
 
 // normal is the policy without what says nothing.
 func (p *Policy) normal() *Policy {
-	n := &Policy{Default: SettingLevels{}, Locations: map[string]SettingLevels{}, ReasonRequired: []Role{}}
+	n := &Policy{Default: SettingLevels{}, Locations: map[string]SettingLevels{}, ReasonRequired: []Role{}, places: map[string]SettingLevels{}}
 	if p == nil {
 		return n
 	}
@@ -108,7 +114,7 @@ func (p *Policy) normal() *Policy {
 	for id, levels := range p.Locations {
 		// A location may loosen the organization's default, so "write" says something here.
 		if l := levels.normal(false); len(l) > 0 {
-			n.Locations[id] = l
+			n.Locations[id], n.places[canonical(id)] = l, l
 		}
 	}
 	n.ReasonRequired = append(n.ReasonRequired, p.ReasonRequired...)

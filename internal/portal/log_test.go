@@ -431,7 +431,7 @@ func TestAnExportIsWholeHarmlessAndRecorded(t *testing.T) {
 	w.knows(t)
 	reasons := map[string]string{
 		"=HYPERLINK(1)": "'=HYPERLINK(1)", "-1+1": "'-1+1", "@SUM(1)": "'@SUM(1)", "+cmd": "'+cmd", "+1+cmd|' /C calc'!A0": "'+1+cmd|' /C calc'!A0",
-		"x;=1+cmd|' /C calc'!A0": "x;'=1+cmd|' /C calc'!A0", "x; \"@SUM(1)": "x; \"'@SUM(1)", "two\n=lines": "two\n'=lines", "+49 30 23125000": "+49 30 23125000", "a \"quoted\", reason": "a \"quoted\", reason", "two\nlines": "two\nlines",
+		"x;=1+cmd|' /C calc'!A0": "x;'=1+cmd|' /C calc'!A0", "x; \"@SUM(1)": "x; \"'@SUM(1)", "two\n=lines": "two\n'=lines", "two\nlines\n\nmore": "two\nlines\n\nmore", "+49 30 23125000": "+49 30 23125000", "a \"quoted\", reason": "a \"quoted\", reason", "two\nlines": "two\nlines",
 	}
 	on := true
 	for reason := range reasons {

@@ -30,8 +30,8 @@ func TestARevokedRoleEndsWhatHasNotBegun(t *testing.T) {
 	waiting := w.setting(t, greta, "callWaiting")["enabled"] == true
 
 	const pathAgent = "/telephony/config/queues/agents/{id}"
-	w.sim.SetFault(webexsim.Fault{ID: "queue", Method: http.MethodGet, Path: pathAgent, Kind: webexsim.FaultDelay, Delay: 1500 * time.Millisecond})
-	w.sim.SetFault(webexsim.Fault{ID: "waiting", Method: http.MethodGet, Path: pathWaiting, Kind: webexsim.FaultDelay, Delay: 1500 * time.Millisecond})
+	w.sim.SetFault(webexsim.Fault{ID: "queue", Method: http.MethodGet, Path: pathAgent, Kind: webexsim.FaultDelay, Delay: 4 * time.Second})
+	w.sim.SetFault(webexsim.Fault{ID: "waiting", Method: http.MethodGet, Path: pathWaiting, Kind: webexsim.FaultDelay, Delay: 4 * time.Second})
 	w.sim.ClearRequests()
 	answers := make(chan answer, 2)
 	go func() { answers <- lead.put(agentAPI, fmt.Sprintf(`{"joined":%t}`, !joined)) }()
@@ -117,13 +117,27 @@ func TestHistoryDoesNotTellWhatIsHidden(t *testing.T) {
 			if strings.Contains(a.body, "999999") || strings.Contains(a.body, "30 99") || strings.Contains(a.body, "turned on") {
 				t.Errorf("%s tells what is hidden:\n%s", path, a.body)
 			}
-			if strings.Contains(path, "api") && (!strings.Contains(a.body, "Ines Keller") || !strings.Contains(a.body, "ticket 9")) {
+			if told := path != "/" && !strings.HasPrefix(path, "/cards"); told && (!strings.Contains(a.body, "Ines Keller") && !strings.Contains(a.body, "by you") || !strings.Contains(a.body, "ticket 9")) {
 				t.Errorf("%s does not tell who it was:\n%s", path, a.body)
 			}
 		}
 	}
 	if a := admin.get("/api/log").wants(t, http.StatusOK); !strings.Contains(a.body, secret) {
 		t.Error("the log does not tell the administrator, from whom nothing is hidden")
+	}
+
+	// Queues are hidden with their minimum and who was added, phones with their names.
+	queue := w.queue(t, "Service Berlin").ID
+	admin.put("/api/queues/"+url.PathEscape(queue)+"/minimum", `{"minimum":3}`).wants(t, http.StatusOK)
+	admin.json(http.MethodPost, "/api/queues/"+url.PathEscape(queue)+"/agents/"+url.PathEscape(w.sim.MustPerson(tom).ID), "").wants(t, http.StatusOK)
+	if a := auditor.get("/log").wants(t, http.StatusOK); strings.Count(a.body, "Service Berlin") < 2 {
+		t.Errorf("the auditor does not read of the queue:\n%s", a.body)
+	}
+	w.setPolicy(t, `{"locations":{"`+w.sim.MustPerson(greta).LocationID+`":{"queues":{"auditor":"hidden"}}}}`)
+	for _, path := range []string{"/log", "/api/log", "/log/export?format=csv"} {
+		if a := auditor.get(path).wants(t, http.StatusOK); strings.Contains(a.body, "Service Berlin") || strings.Contains(a.body, queue) {
+			t.Errorf("%s names the hidden queue:\n%s", path, a.body)
+		}
 	}
 }
 
@@ -144,7 +158,16 @@ func TestAPreviewChangesNothingAnywhere(t *testing.T) {
 		{method: http.MethodPost, path: "/api/grants", body: `{"to":{"person":"` + maria + `"},"role":"helpdesk","scope":{"organization":true}}`},
 	} {
 		r.header = http.Header{"Content-Type": {"application/json"}}
-		checkProblem(t, r.method+" "+r.path, b.send(r), http.StatusConflict)
+		a := b.send(r)
+		if checkProblem(t, r.method+" "+r.path, a, http.StatusConflict); !strings.Contains(a.body, "You see the portal as Greta Holm sees it") {
+			t.Errorf("%s says %s", r.path, a.body)
+		}
+	}
+	if a := b.sendForm("/calls/doNotDisturb", "_card", "doNotDisturb", "_fields", "enabled", "enabled", "true"); a.status != http.StatusConflict || !strings.Contains(a.body, `href="`+person+`"`) {
+		t.Errorf("one's own form in a preview: %d, without the way to the preview:\n%s", a.status, a.body)
+	}
+	if a := b.sendForm("/preferences", "theme", "dark"); a.status != http.StatusOK {
+		t.Errorf("preferences in a preview: %d", a.status)
 	}
 	if a := b.sendForm("/sessions/end?person=" + greta); a.status != http.StatusConflict {
 		t.Errorf("ending sessions in a preview: %d", a.status)
@@ -155,6 +178,9 @@ func TestAPreviewChangesNothingAnywhere(t *testing.T) {
 	}
 	b.sendForm(person+"/stop", "preview", "true")
 	b.put("/api/me/settings/doNotDisturb", `{"enabled":true}`).wants(t, http.StatusOK)
+	b.sendForm(person+"/preview", "preview", "true")
+	b.sendForm("/logout")
+	b.get("/api/me").wants(t, http.StatusUnauthorized)
 }
 
 // Those with a small scope do not learn who else there is.
@@ -162,13 +188,25 @@ func TestASmallScopeNamesNobodyElse(t *testing.T) {
 	t.Parallel()
 	w := start(t, setup{})
 	w.grant(t, maria, access.Auditor, w.at(t, greta)) // Berlin; Tom is in London
-	auditor := w.signIn(t, maria)
+	auditor, admin := w.signIn(t, maria), w.signIn(t, ines)
 	id := w.sim.MustPerson(tom).ID
-	for _, path := range []string{"/log?person=" + url.QueryEscape(id), "/access?q=" + url.QueryEscape(tom), "/access?to=" + url.QueryEscape(id), "/api/directory"} {
-		a := auditor.get(path)
+	for path, status := range map[string]int{
+		"/log?person=" + url.QueryEscape(id): http.StatusOK, "/access?q=" + url.QueryEscape(tom): http.StatusOK, "/access?to=" + url.QueryEscape(id): http.StatusNotFound, "/api/directory": http.StatusOK,
+	} {
+		a := auditor.get(path).wants(t, status)
 		if strings.Contains(a.body, "Tom Baker") || strings.Contains(a.body, "London") {
-			t.Errorf("%s tells (%d):\n%s", path, a.status, a.body)
+			t.Errorf("%s tells:\n%s", path, a.body)
 		}
+		if a := admin.get(path).wants(t, http.StatusOK); !strings.Contains(a.body, "Tom Baker") && !strings.Contains(a.body, "London") {
+			t.Errorf("%s does not tell the administrator:\n%s", path, a.body)
+		}
+	}
+	desk, _ := w.sim.Group("Portal Helpdesk")
+	w.grant(t, zoe, access.Auditor, access.Scope{Groups: []string{desk.ID}})
+	ofGroup := w.signIn(t, zoe)
+	eventually(t, "the members of the group", func() bool { return strings.Contains(ofGroup.get("/access?q=ben+fischer").body, "ben.fischer@") })
+	if a := ofGroup.get("/access?q=tom+baker").wants(t, http.StatusOK); strings.Contains(a.body, tom) {
+		t.Errorf("the auditor of a group finds others:\n%s", a.body)
 	}
 	if places := auditor.get("/api/directory").wants(t, http.StatusOK).body; !strings.Contains(places, "Berlin") {
 		t.Errorf("the auditor's own place is missing: %s", places)

@@ -39,6 +39,9 @@ type Record struct {
 	Changes  []Change
 	Undoable bool
 	WhyNot   i18n.Text // set when it cannot be undone
+	// Veiled is set when the policy hides from the caller what was changed: then only
+	// who, when and why are there.
+	Veiled bool
 }
 
 // History lists the changes that concern a subject, newest first, as far as the
@@ -334,8 +337,13 @@ func veiled(c access.Caller, subject Subject, r Record) Record {
 	case DevicesName:
 		part = PhonesPart
 	}
-	if subject.ID != "" && slices.Contains(Parts(), part) && !Sees(c, subject, part) {
-		r.Changes, r.Before, r.After = nil, nil, nil
+	hidden := subject.ID != "" && slices.Contains(Parts(), part) && !Sees(c, subject, part)
+	if r.Entry.Setting == AgentsName || r.Entry.Setting == CoverName {
+		// Who may see all queues, and not this one, may not see it by the policy.
+		hidden = hidden || c.MayEverywhere(access.ReadQueues) && !mayQueue(c, access.ReadQueues, queueOf(r.Object))
+	}
+	if hidden {
+		r.Veiled, r.Changes, r.Before, r.After, r.Object = true, nil, nil, nil, audit.Object{Kind: r.Object.Kind}
 	}
 	return r
 }

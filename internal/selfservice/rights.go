@@ -2,6 +2,7 @@ package selfservice
 
 import (
 	"context"
+	"sync"
 
 	"patchbay/internal/access"
 	"patchbay/internal/i18n"
@@ -13,13 +14,15 @@ import (
 const PhonesPart = "phones"
 
 // Parts lists what a policy can speak of: all settings, the queues and the phones.
-func Parts() []string {
-	var parts []string
+func Parts() []string { return parts() }
+
+var parts = sync.OnceValue(func() []string {
+	var names []string
 	for _, setting := range Catalogue() {
-		parts = append(parts, setting.Name)
+		names = append(names, setting.Name)
 	}
-	return append(parts, queuesName, PhonesPart)
-}
+	return append(names, queuesName, PhonesPart)
+})
 
 // Subject is the person whose settings are meant.
 type Subject struct {

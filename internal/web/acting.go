@@ -31,6 +31,10 @@ const objectPreview = "preview"
 // keyActingEnded is the problem of a form of somebody for whom one works no more.
 const keyActingEnded = "acting.ended"
 
+// keyPreview is the problem of a change in a session that shows the portal as somebody
+// else sees it.
+const keyPreview = "acting.preview"
+
 // act makes sure that whoever opens or changes the pages of somebody else does so
 // on purpose: they act for one person at a time, with a reason where the policy
 // asks for one, and it ends by itself when it is not used (ux.md, section 3).
@@ -86,7 +90,7 @@ func (s *Server) onlyLooks(r *http.Request, v visitor, rt route) error {
 	}
 	acting, ok, err := s.Sessions.Acting(r.Context())
 	if err == nil && ok && acting.Preview {
-		err = problem.New(problem.Conflict, "acting.preview")
+		err = problem.New(problem.Conflict, keyPreview, "Name", acting.Name)
 	}
 	return err
 }

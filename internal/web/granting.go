@@ -406,7 +406,7 @@ func (s *Server) findPeople(r *http.Request, text string, p access.Permission) [
 		if everywhere || v.Is(one.ID) {
 			return true
 		}
-		_, ok := v.MayOn(p, access.Target{Person: one.ID, Location: one.LocationID})
+		_, ok := v.MayOn(p, s.subjectIn(one).Target())
 		return ok
 	}}).People
 	if one, ok := s.Directory.ByEmail(text); ok && p == access.GrantAccess && !slices.ContainsFunc(list, func(p directory.Person) bool { return p.ID == one.ID }) {

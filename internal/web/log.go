@@ -703,7 +703,7 @@ var (
 	plainNumber = regexp.MustCompile(`^\+[0-9][0-9 ]*$`)
 	// formula is how one begins: in front of a cell, or after what a spreadsheet may
 	// take for the end of one. Where numbers have a decimal comma that is a semicolon.
-	formula = regexp.MustCompile(`(^|[;\t\r\n]\s*["']?)([=+@\t\r\n-])`)
+	formula = regexp.MustCompile(`(^|[;\t\r\n])(\s*["']?)([=+@-])`)
 )
 
 // harmless keeps a spreadsheet from taking a cell, or a part of it, for a formula; a
@@ -712,5 +712,9 @@ func harmless(cell string) string {
 	if plainNumber.MatchString(cell) {
 		return cell
 	}
-	return formula.ReplaceAllString(cell, "$1'$2")
+	cell = formula.ReplaceAllString(cell, "$1$2'$3")
+	if strings.IndexAny(cell, "\t\r\n") == 0 {
+		return "'" + cell
+	}
+	return cell
 }

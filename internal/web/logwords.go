@@ -26,6 +26,9 @@ func (s *Server) tell(r *http.Request, rec selfservice.Record, region string) (s
 	if rec.Unreadable {
 		return tr(r, "log.sentence.unreadable"), nil
 	}
+	if rec.Veiled {
+		return tr(r, "history.sentence.other"), nil
+	}
 	sentence, changes := s.tellKind(r, rec, region)
 	if rec.Undoes != "" {
 		sentence = tr(r, "history.sentence.undo", "Sentence", sentence)

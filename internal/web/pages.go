@@ -491,6 +491,12 @@ func (s *Server) renderProblemPage(w http.ResponseWriter, r *http.Request, p *pr
 		f.Title, m.Secondary = tr(r, "acting.ended.title"), m.Primary
 		m.Primary = templates.Link{Text: tr(r, "acting.start", "Name", v.subject.Name), URL: v.base + "/start"}
 	}
+	if p.Public.Key == keyPreview { // the way to where it is ended
+		if acting, ok, err := s.Sessions.Acting(r.Context()); err == nil && ok {
+			m.Secondary = m.Primary
+			m.Primary = templates.Link{Text: tr(r, "acting.preview.open"), URL: "/people/" + url.PathEscape(acting.PersonID)}
+		}
+	}
 	switch {
 	case v.PersonID == "":
 		_ = render(w, r, status, templates.BareErrorPage(f, m))

@@ -150,7 +150,6 @@ func (s *Server) endSession(w http.ResponseWriter, r *http.Request) error {
 	}
 	switch err := s.endOne(r, who, param(r, "session")); {
 	case isProblem(err, problem.NotFound): // it has ended by itself meanwhile
-		s.logProblem(r, problemOf(err))
 		return s.sessionsFlash(w, r, who, text("sessions.gone"))
 	case err != nil:
 		return err
