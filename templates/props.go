@@ -191,6 +191,7 @@ type Note struct {
 	Undo       Action
 	Theirs     string
 	Mine       string
+	MineLabel  string // what Mine is; "" is what somebody has typed
 	KeepTheirs Action
 	UseMine    Action
 	Seconds    int

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -275,6 +276,9 @@ func (s *Service) checkRoom(st *state, g Grant) error {
 			continue
 		}
 		kept++
+		if g.Role != Colleague && !one.Expired(s.Now()) && one.Role == g.Role && one.Until.Equal(g.Until) && one.To.Person == g.To.Person && one.To.Group == g.To.Group && reflect.DeepEqual(one.Scope, g.Scope) {
+			return problem.New(problem.Conflict, "grant.already")
+		}
 		if g.Role != Colleague || !contains(one.Scope.People, g.Scope.People[0]) {
 			continue
 		}

@@ -422,6 +422,30 @@ func TestAgain(t *testing.T) {
 	}
 }
 
+func TestTheSameIsNotGrantedTwice(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "", 1, true)
+	wish := access.Grant{To: to(tom), Role: access.Helpdesk, Scope: in(berlin), Until: w.now().Add(time.Hour), Reason: "test"}
+	create := func(g access.Grant) error {
+		_, err := w.replicas[0].Create(context.Background(), bossCaller(), g)
+		return err
+	}
+	if err := create(wish); err != nil {
+		t.Fatal(err)
+	}
+	wantKey(t, "the same again", create(wish), "grant.already")
+	other := wish
+	other.Until = time.Time{}
+	if err := create(other); err != nil {
+		t.Errorf("with another end: %v", err)
+	}
+	w.pass(2 * time.Hour)
+	wish.Until = w.now().Add(time.Hour)
+	if err := create(wish); err != nil {
+		t.Errorf("when the first has ended: %v", err)
+	}
+}
+
 // Nobody fills the grants, which all replicas read, with what they lend.
 func TestLendingsAreBounded(t *testing.T) {
 	t.Parallel()

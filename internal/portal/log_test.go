@@ -612,6 +612,20 @@ func TestUndoOfGrantsAndPolicy(t *testing.T) {
 		t.Error("the grant is still there")
 	}
 
+	// The button beside what was just granted leads to the difference too.
+	moved := w.grant(t, zoe, access.Helpdesk, w.at(t, greta))
+	if _, err := grants.Extend(t.Context(), w.caller(t, ines), moved.Grant.ID, until, ""); err != nil {
+		t.Fatal(err)
+	}
+	page = admin.sendForm("/access/undo/"+moved.RecordID).wants(t, http.StatusPreconditionFailed)
+	if !strings.Contains(page.body, "Helpdesk for Berlin, until") {
+		t.Errorf("Access shows no difference:\n%s", page.body)
+	}
+	admin.post(page.form(t, "/access/undo/"+moved.RecordID, "Put it back all the same"), false).wants(t, http.StatusOK)
+	if w.caller(t, zoe).May(access.ChangePeople) {
+		t.Error("the grant of Zoe is still there")
+	}
+
 	// A revoked grant comes back; what was undone is not undone twice.
 	again := w.grant(t, ben, access.Helpdesk, w.at(t, greta))
 	revoked, err := grants.Revoke(t.Context(), w.caller(t, ines), again.Grant.ID, access.Options{})

@@ -159,6 +159,7 @@ func isBoard(pattern string) bool {
 func (w *world) freshGrant(t *testing.T, person string) string {
 	made, err := w.replicas[0].Settings.Access.Create(t.Context(), w.caller(t, ines), access.Grant{
 		To: access.Grantee{Person: tom}, Role: access.Helpdesk, Scope: access.Scope{Locations: []string{w.sim.MustPerson(person).LocationID}},
+		Until: time.Now().Add(time.Hour), // another than that of the last one: the same is not granted twice
 	})
 	if err != nil {
 		t.Fatal(err)

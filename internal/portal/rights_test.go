@@ -141,6 +141,30 @@ func TestHistoryDoesNotTellWhatIsHidden(t *testing.T) {
 	}
 }
 
+// Of what a call does nothing is said to those from whom a part of it is hidden: it
+// would be false.
+func TestNothingFalseIsSaidOfCalls(t *testing.T) {
+	t.Parallel()
+	w := start(t, setup{})
+	w.help(t, ben)
+	helper, own := w.signIn(t, ben), w.signIn(t, greta)
+	person := w.person("", greta)
+	const said = "When the line is"
+	if a := helper.get(person + "?js=0"); !strings.Contains(a.body, said) {
+		t.Fatalf("the helper does not see what calls do:\n%s", a.body)
+	}
+	for _, part := range []string{"voicemail", "doNotDisturb", "intercept", "phones"} {
+		w.setPolicy(t, `{"default":{"`+part+`":{"helpdesk":"hidden"}}}`)
+		a := helper.get(person+"?js=0").wants(t, http.StatusOK)
+		if strings.Contains(a.body, said) || !strings.Contains(a.body, "What happens to calls is not yours to see here.") {
+			t.Errorf("without %s the helper is told:\n%s", part, a.body)
+		}
+		if a := own.get("/?js=0").wants(t, http.StatusOK); !strings.Contains(a.body, "If you are") {
+			t.Errorf("she does not see what her own calls do:\n%s", a.body)
+		}
+	}
+}
+
 // Who sees the portal as somebody else changes nothing, by no door.
 func TestAPreviewChangesNothingAnywhere(t *testing.T) {
 	t.Parallel()

@@ -190,7 +190,7 @@ type BoardQueue struct {
 
 // Reachable reports whether calls of the queue reach the agent, as far as is known.
 func (a Agent) Reachable() bool {
-	return a.Joined && a.Away != Forwarded && a.Away != Disturbed
+	return a.Joined && a.Away != Forwarded && a.Away != Disturbed && a.Weight != "0"
 }
 
 // Reachable is how many agents have joined and are not known to be away.

@@ -527,6 +527,29 @@ func (s *Service) SettlePending(ctx context.Context) error {
 	return nil
 }
 
+// foundLater tells what became of a change by what the next change of the same found
+// there: what is there now, others have made. Unknown when there was none.
+func (s *Service) foundLater(ctx context.Context, e audit.Entry, changes []Change) (audit.Outcome, error) {
+	const enough = 200 // changes of one setting of one person, in the minutes until this one is settled
+	later, _, err := s.Audit.Search(ctx, audit.Filter{Subject: e.Subject.ID, Setting: e.Setting, Object: e.Object.ID, From: e.At}, "", enough)
+	if err != nil {
+		return audit.Unknown, err
+	}
+	for _, next := range slices.Backward(later) {
+		found, err := ParseDocument(next.Before)
+		if err != nil || !laterID(next.ID, e.ID) {
+			continue
+		}
+		if slices.ContainsFunc(changes, func(c Change) bool { _, ok := found.Get(c.Path); return !ok }) {
+			continue // it was about something else
+		}
+		if outcome := compare(changes, found, ""); outcome != audit.Unknown {
+			return outcome, nil
+		}
+	}
+	return audit.Unknown, nil
+}
+
 // outcomeOf tells by reading what became of a recorded change; Unknown for what
 // cannot be read.
 func (s *Service) outcomeOf(ctx context.Context, e audit.Entry) (audit.Outcome, error) {
@@ -543,6 +566,9 @@ func (s *Service) outcomeOf(ctx context.Context, e audit.Entry) (audit.Outcome, 
 	changes, err := setting.changesOf(e)
 	if err != nil {
 		return audit.Unknown, err
+	}
+	if outcome, err := s.foundLater(ctx, e, changes); err != nil || outcome != audit.Unknown {
+		return outcome, err
 	}
 	doc, err := setting.read(ctx, s.Webex, e.Subject.ID)
 	if err != nil {

@@ -58,9 +58,6 @@ type CallPath struct {
 	Unreachable *Target // when the phones are offline; nil: as NoAnswer
 	// Unread names the settings that could not be read: the path may differ.
 	Unread []string
-	// Partial says that some of the settings are not the caller's to see: the path
-	// may differ.
-	Partial bool
 	// Readings are those the path was made of, by name.
 	Readings map[string]Reading
 	At       time.Time // of the oldest reading
@@ -71,8 +68,8 @@ type CallPath struct {
 // read; what else cannot be read is named. The phones are only waited for a
 // little: the sentence can do without their names.
 func (s *Service) RightNow(ctx context.Context, c access.Caller, subject Subject, maxAge time.Duration) (CallPath, error) {
-	if err := sees(c, subject, "callForwarding"); err != nil {
-		return CallPath{}, err
+	if !SeesRightNow(c, subject) {
+		return CallPath{}, access.Denied("setting.notFound")
 	}
 	var (
 		mu       sync.Mutex
@@ -81,9 +78,6 @@ func (s *Service) RightNow(ctx context.Context, c access.Caller, subject Subject
 		failed   = map[string]error{}
 	)
 	for name, age := range map[string]time.Duration{"callForwarding": maxAge, "doNotDisturb": maxAge, "voicemail": maxAge, "intercept": max(maxAge, slowFacts)} {
-		if sees(c, subject, name) != nil {
-			continue
-		}
 		wg.Go(func() {
 			r, err := s.state(ctx, subject, find(s.catalogue, name), age)
 			mu.Lock()
@@ -107,7 +101,6 @@ func (s *Service) RightNow(ctx context.Context, c access.Caller, subject Subject
 		return CallPath{Readings: readings}, err
 	}
 	p := pathOf(readings)
-	p.Partial = partial(c, subject)
 	for _, name := range []string{"doNotDisturb", "voicemail", "intercept"} {
 		if err := failed[name]; err != nil && !IsUnlicensed(err) {
 			p.Unread = append(p.Unread, name)
@@ -119,7 +112,7 @@ func (s *Service) RightNow(ctx context.Context, c access.Caller, subject Subject
 	case <-time.After(phonesWait):
 		p.Phones, known = s.LastKnownDevices(ctx, c, subject)
 	}
-	if !known && sees(c, subject, PhonesPart) == nil {
+	if !known {
 		p.Unread = append(p.Unread, "devices")
 	}
 	return p, nil
@@ -199,7 +192,8 @@ func forwardTarget(d Document, kind string) Target {
 	return t
 }
 
-// partial reports whether not everything that decides about calls may be seen.
-func partial(c access.Caller, subject Subject) bool {
-	return slices.ContainsFunc([]string{"doNotDisturb", "voicemail", "intercept"}, func(name string) bool { return sees(c, subject, name) != nil })
+// SeesRightNow reports whether the caller may see everything that decides about calls:
+// with a part of it, what is said of a call would be false.
+func SeesRightNow(c access.Caller, subject Subject) bool {
+	return !slices.ContainsFunc([]string{"callForwarding", "doNotDisturb", "voicemail", "intercept", PhonesPart}, func(part string) bool { return !Sees(c, subject, part) })
 }

@@ -387,16 +387,19 @@ func (s *Server) fillBoard(r *http.Request, p *templates.BoardCard, b selfservic
 
 // coverTag says whether enough agents can take calls.
 func coverTag(r *http.Request, b selfservice.BoardQueue) templates.Tag {
-	can := b.Reachable()
+	can, cover, some := b.Reachable(), "board.cover", "board.cover.some"
+	if b.Unclear() > 0 { // some of them may be away
+		cover, some = "board.cover.upTo", "board.cover.some.upTo"
+	}
 	switch {
 	case b.Thin():
-		return templates.Tag{Tone: templates.ToneWarn, Text: tr(r, "board.cover", "Can", can, "Count", b.Minimum)}
+		return templates.Tag{Tone: templates.ToneWarn, Text: tr(r, cover, "Can", can, "Count", b.Minimum)}
 	case b.Minimum > 0:
-		return templates.Tag{Tone: templates.ToneGood, Text: tr(r, "board.cover", "Can", can, "Count", b.Minimum)}
+		return templates.Tag{Tone: templates.ToneGood, Text: tr(r, cover, "Can", can, "Count", b.Minimum)}
 	case can == 0:
 		return templates.Tag{Tone: templates.ToneWarn, Text: tr(r, "board.cover.nobody")}
 	}
-	return templates.Tag{Tone: templates.TonePlain, Text: tr(r, "board.cover.some", "Count", can)}
+	return templates.Tag{Tone: templates.TonePlain, Text: tr(r, some, "Count", can)}
 }
 
 // boardSummary says how many have joined, and how many of them calls do not reach.
@@ -636,7 +639,7 @@ func (s *Server) switchAgents(w http.ResponseWriter, r *http.Request) error {
 // before.
 func thinText(before, after selfservice.BoardQueue) i18n.Text {
 	switch {
-	case before.Joined() > 0 && after.Joined() == 0:
+	case before.Joined() > 0 && after.Joined() == 0, before.Reachable() > 0 && after.Reachable() == 0:
 		return i18n.NewText("board.thin.last", "Queue", before.Name)
 	case after.Thin() && after.Reachable() < before.Reachable():
 		return i18n.NewText("board.thin", "Left", after.Reachable(), "Count", after.Minimum, "Queue", before.Name)

@@ -202,7 +202,7 @@ func (s *Server) down(err error) bool {
 func (s *Server) rightNowCard(r *http.Request, v shown) templates.RightNow {
 	c := cardBase(r, "rightNow", v)
 	who := visitorFrom(r.Context())
-	if !sees(r, "callForwarding") {
+	if !selfservice.SeesRightNow(who.Caller, who.subject) {
 		return templates.RightNow{Card: c, Sentence: []templates.Segment{{Text: tr(r, "now.hidden")}}}
 	}
 	path, err := s.Settings.RightNow(r.Context(), who.Caller, who.subject, v.age)

@@ -38,9 +38,13 @@ type fieldProblem struct {
 // problemOf finds what may be said of an error.
 func problemOf(err error) *problem.Error {
 	var tooLarge *http.MaxBytesError
+	var known *problem.Error
+	var upstream *webex.Error
 	switch {
 	case errors.As(err, &tooLarge):
 		return problem.New(problem.TooLarge, "web.tooLarge").Because(err)
+	case errors.As(err, &known), errors.As(err, &upstream):
+		// What is known of an unanswered call to Webex says more than that it took too long.
 	case errors.Is(err, context.DeadlineExceeded):
 		return problem.New(problem.Timeout, "webex.error.timeout").Because(err)
 	}

@@ -243,7 +243,7 @@ func (s *Server) changedNote(r *http.Request, f sent, written selfservice.Writte
 // movedNote shows the difference before an undo of what was changed again since.
 func (s *Server) movedNote(r *http.Request, f sent, written selfservice.Written) templates.Note {
 	note := s.changedNote(r, f, written)
-	note.Text = tr(r, "note.moved")
+	note.Text, note.MineLabel = tr(r, "note.moved"), tr(r, "note.moved.mine")
 	note.KeepTheirs = templates.Action{} // leaving it is doing nothing
 	note.UseMine = templates.Action{
 		URL: r.URL.RequestURI(), Label: tr(r, "note.moved.undo"), Hidden: f.hidden(templates.Hidden{Name: formETag, Value: written.Reading.ETag}),

@@ -529,13 +529,17 @@ func (s *Server) untilOf(r *http.Request, value string) (time.Time, error) {
 
 // undoAccess undoes a change of a grant or of the policy.
 func (s *Server) undoAccess(w http.ResponseWriter, r *http.Request) error {
-	if _, err := readForm(r, nil); err != nil {
+	f, err := readForm(r, nil)
+	if err != nil {
 		return err
 	}
 	back, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
-	undone, err := s.Settings.Undo(r.Context(), visitorFrom(r.Context()).Caller, ownSubject(visitorFrom(r.Context())), param(r, "record"), selfservice.WriteOptions{})
+	undone, err := s.Settings.Undo(r.Context(), visitorFrom(r.Context()).Caller, ownSubject(visitorFrom(r.Context())), param(r, "record"), selfservice.WriteOptions{IfMatch: f.etag})
 	flash := s.undoneFlash(r)
 	switch {
+	case isProblem(err, problem.Changed) && undone.State.JSON != nil && visitorFrom(r.Context()).May(access.ReadLog):
+		// The change log shows what it is now beside what would come back.
+		return s.renderLog(w, r, problem.Changed.Status(), param(r, "record"), s.undoNote(r, f, undone, err), "")
 	case err != nil:
 		p := problemOf(err)
 		s.logProblem(r, p)

@@ -438,7 +438,7 @@ func (s *Server) undoNote(r *http.Request, f sent, undone selfservice.Undone, er
 // movedAccessNote is movedNote for a grant or the policy.
 func (s *Server) movedAccessNote(r *http.Request, f sent, undone selfservice.Undone) templates.Note {
 	note := templates.Note{
-		Kind: templates.ChangedElsewhere, Text: tr(r, "note.moved"), Theirs: s.grantWords(r, undone.State.JSON), Mine: s.grantWords(r, undone.Entry.Before),
+		Kind: templates.ChangedElsewhere, Text: tr(r, "note.moved"), MineLabel: tr(r, "note.moved.mine"), Theirs: s.grantWords(r, undone.State.JSON), Mine: s.grantWords(r, undone.Entry.Before),
 		UseMine: templates.Action{URL: r.URL.RequestURI(), Label: tr(r, "note.moved.undo"), Hidden: f.hidden(templates.Hidden{Name: formETag, Value: undone.State.ETag})},
 	}
 	if undone.Entry.Setting == access.PolicyName {

@@ -281,7 +281,7 @@ func known(r *http.Request, name, page string) templates.Card {
 // there is any: nobody waits for what is known.
 func (s *Server) knownRightNow(r *http.Request, page string) templates.RightNow {
 	who := visitorFrom(r.Context())
-	if !sees(r, "callForwarding") {
+	if !selfservice.SeesRightNow(who.Caller, who.subject) {
 		return s.rightNowCard(r, shown{page: page})
 	}
 	if path, ok := s.Settings.KnownRightNow(r.Context(), who.Caller, who.subject, knownFor); ok {
@@ -493,7 +493,7 @@ func (s *Server) renderProblemPage(w http.ResponseWriter, r *http.Request, p *pr
 	}
 	if p.Public.Key == keyPreview { // the way to where it is ended
 		if acting, ok, err := s.Sessions.Acting(r.Context()); err == nil && ok {
-			m.Secondary = m.Primary
+			f.Title, m.Secondary = tr(r, "acting.preview.title"), m.Primary
 			m.Primary = templates.Link{Text: tr(r, "acting.preview.open"), URL: "/people/" + url.PathEscape(acting.PersonID)}
 		}
 	}

@@ -146,3 +146,26 @@ func FuzzForm(f *testing.F) {
 		}
 	})
 }
+
+// Before the last one leaves whom calls reach, somebody is asked, also when others have
+// joined and are away.
+func TestItIsAskedBeforeNobodyIsReached(t *testing.T) {
+	t.Parallel()
+	board := selfservice.BoardQueue{Agents: []selfservice.Agent{{ID: "a", Joined: true}, {ID: "b", Joined: true, Away: selfservice.Disturbed}, {ID: "c"}}}
+	for id, want := range map[string]string{"a": "board.thin.last", "b": "", "c": ""} {
+		if got := thinText(board, board.Without([]string{id})); got.Key != want {
+			t.Errorf("when %s leaves: %q, want %q", id, got.Key, want)
+		}
+	}
+}
+
+// What is known of a change that Webex has not answered is said, not that it took long.
+func TestAnUnansweredChangeIsNotCalledATimeout(t *testing.T) {
+	t.Parallel()
+	if p := problemOf(problem.New(problem.Timeout, "setting.unsure").Because(context.DeadlineExceeded)); p.Public.Key != "setting.unsure" {
+		t.Errorf("it is called %s", p.Public.Key)
+	}
+	if p := problemOf(context.DeadlineExceeded); p.Code != problem.Timeout || p.Public.Key != "webex.error.timeout" {
+		t.Errorf("a request that took too long is %d %s", p.Code, p.Public.Key)
+	}
+}
