@@ -88,7 +88,7 @@ func expected(p player, r web.Route) reach {
 		return reach{inside: true}
 	case has(access.User):
 		return reach{true, true} // about oneself: there is no outside
-	case p.role == access.Colleague && strings.Contains(r.Pattern, "/devices"):
+	case p.role == access.Colleague && (strings.Contains(r.Pattern, "/devices") || strings.HasSuffix(r.Pattern, "/phones")):
 		return reach{} // phones are not lent
 	case !has(p.role):
 		return reach{}

@@ -212,6 +212,9 @@ func (s *Server) showQueues(w http.ResponseWriter, r *http.Request) error {
 	return s.showPage(w, r, "queues")
 }
 func (s *Server) showPhones(w http.ResponseWriter, r *http.Request) error {
+	if !sees(r, selfservice.PhonesPart) {
+		return access.Denied("setting.notFound")
+	}
 	return s.showPage(w, r, "phones")
 }
 func (s *Server) showHistory(w http.ResponseWriter, r *http.Request) error {
