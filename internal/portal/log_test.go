@@ -317,7 +317,10 @@ func TestTheLogIsSearched(t *testing.T) {
 			if tt.field == "from" {
 				q = "?" + form(tt.field, tt.value)
 			}
-			checkProblem(t, name, b.get("/api/log"+q), http.StatusUnprocessableEntity)
+			a := b.get("/api/log" + q)
+			if checkProblem(t, name, a, http.StatusUnprocessableEntity); !strings.Contains(a.body, tt.words) {
+				t.Errorf("the API does not say %q: %s", tt.words, a.body)
+			}
 			checkProblem(t, name, b.send(request{method: http.MethodGet, path: "/api/log" + q, header: http.Header{"Accept": {"text/csv"}}}), http.StatusUnprocessableEntity)
 			page := b.get("/log"+q).wants(t, http.StatusUnprocessableEntity)
 			if tt.field != "setting" && tt.field != "outcome" && !strings.Contains(page.body, tt.words) {

@@ -86,7 +86,7 @@ type logFilter struct {
 	query  selfservice.LogQuery
 	values url.Values // what was asked for, without what is empty
 	names  map[string]string
-	faults map[string]string
+	faults map[string]string             // by parameter: the key of what is wrong
 	fits   map[string][]directory.Person // several people fit a name
 }
 
@@ -108,10 +108,10 @@ func (s *Server) logFilterOf(r *http.Request) logFilter {
 		}
 	}
 	if f.query.Setting = f.values.Get("setting"); f.query.Setting != "" && !slices.Contains(kinds(), f.query.Setting) {
-		f.faults["setting"] = tr(r, "log.fault.kind")
+		f.faults["setting"] = "log.fault.kind"
 	}
 	if f.query.Outcome = audit.Outcome(f.values.Get("outcome")); f.query.Outcome != "" && !slices.Contains(outcomes, f.query.Outcome) {
-		f.faults["outcome"] = tr(r, "log.fault.outcome")
+		f.faults["outcome"] = "log.fault.outcome"
 	}
 	for name, into := range map[string]*time.Time{"from": &f.query.From, "to": &f.query.To} {
 		text := f.values.Get(name)
@@ -125,7 +125,7 @@ func (s *Server) logFilterOf(r *http.Request) logFilter {
 		day, err := time.ParseInLocation(dateLayout, text, s.zone(r))
 		switch {
 		case err != nil:
-			f.faults[name] = tr(r, "log.fault.time")
+			f.faults[name] = "log.fault.time"
 		case name == "to":
 			*into = day.AddDate(0, 0, 1) // with the whole of that day
 		default:
@@ -133,7 +133,7 @@ func (s *Server) logFilterOf(r *http.Request) logFilter {
 		}
 	}
 	if f.faults["from"] == "" && f.faults["to"] == "" && !f.query.From.IsZero() && !f.query.To.IsZero() && !f.query.From.Before(f.query.To) {
-		f.faults["to"] = tr(r, "log.fault.order")
+		f.faults["to"] = "log.fault.order"
 	}
 	return f
 }
@@ -158,13 +158,13 @@ func (s *Server) findPerson(r *http.Request, f *logFilter, field, text string) s
 		if found.Total > 1 {
 			exact := slices.DeleteFunc(slices.Clone(found.People), func(p directory.Person) bool { return !strings.EqualFold(p.Name, text) })
 			if len(exact) != 1 {
-				f.faults[field], f.fits[field] = tr(r, "log.fault.several"), found.People
+				f.faults[field], f.fits[field] = "log.fault.several", found.People
 				return ""
 			}
 			found.People = exact
 		}
 		if len(found.People) == 0 {
-			f.faults[field] = tr(r, "log.fault.nobody")
+			f.faults[field] = "log.fault.nobody"
 			return ""
 		}
 		p = found.People[0]
@@ -187,19 +187,14 @@ func (s *Server) mayReadLogOf(r *http.Request, p *directory.Person) bool {
 func (f logFilter) problem() error {
 	p := &problem.Error{Code: problem.Invalid, Public: text("log.fault")}
 	for _, name := range logParams {
-		if f.faults[name] != "" {
-			p.Fields = append(p.Fields, problem.Field{Name: name, Detail: text(faultKeys[name])})
+		if key := f.faults[name]; key != "" {
+			p.Fields = append(p.Fields, problem.Field{Name: name, Detail: text(key)})
 		}
 	}
 	if len(p.Fields) == 0 {
 		return nil
 	}
 	return p
-}
-
-var faultKeys = map[string]string{
-	"person": "log.fault.nobody", "actor": "log.fault.nobody", "subject": "log.fault.nobody", "setting": "log.fault.kind", "outcome": "log.fault.outcome",
-	"from": "log.fault.time", "to": "log.fault.time",
 }
 
 // url is an address of the log with these criteria and more.
@@ -239,7 +234,11 @@ func (s *Server) renderLog(w http.ResponseWriter, r *http.Request, status int, r
 
 func (s *Server) logForm(r *http.Request, f logFilter) templates.LogFilter {
 	field := func(name string) templates.Field {
-		return templates.Field{Name: name, Value: f.values.Get(name), Error: f.faults[name], Meaning: f.names[name]}
+		field := templates.Field{Name: name, Value: f.values.Get(name), Meaning: f.names[name]}
+		if key := f.faults[name]; key != "" {
+			field.Error = tr(r, key)
+		}
+		return field
 	}
 	form := templates.LogFilter{URL: "/log", Person: field("person"), Actor: field("actor"), From: field("from"), To: field("to"), Active: len(f.values) > 0, Zone: zoneName(s.zone(r))}
 	if form.Person.Value == "" && f.values.Has("subject") { // a link may name whom it concerned
