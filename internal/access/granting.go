@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"maps"
-	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -268,18 +267,31 @@ const (
 	maxLent     = 50
 )
 
-// checkRoom refuses one grant too many, and a lending to whom the same is lent already.
+// checkRoom refuses one grant too many, and one that is there already.
 func (s *Service) checkRoom(st *state, g Grant) error {
-	kept, own := 0, 0
-	for _, one := range st.ordered {
-		if (one.Role == Colleague) != (g.Role == Colleague) || one.Expired(s.Now().Add(-forgetAfter)) {
-			continue
-		}
-		kept++
-		if g.Role != Colleague && !one.Expired(s.Now()) && one.Role == g.Role && one.Until.Equal(g.Until) && one.To.Person == g.To.Person && one.To.Group == g.To.Group && reflect.DeepEqual(one.Scope, g.Scope) {
+	kept := slices.DeleteFunc(slices.Clone(st.ordered), func(one Grant) bool {
+		return (one.Role == Colleague) != (g.Role == Colleague) || one.Expired(s.Now().Add(-forgetAfter))
+	})
+	if g.Role == Colleague {
+		return s.checkLent(kept, g)
+	}
+	for _, one := range kept {
+		one.ID, one.By, one.At, one.Reason, one.To.Name = g.ID, g.By, g.At, g.Reason, g.To.Name
+		if !one.Expired(s.Now()) && bytes.Equal(side(&one), side(&g)) {
 			return problem.New(problem.Conflict, "grant.already")
 		}
-		if g.Role != Colleague || !contains(one.Scope.People, g.Scope.People[0]) {
+	}
+	if len(kept) >= maxGrants {
+		return problem.New(problem.Conflict, "grant.full")
+	}
+	return nil
+}
+
+// checkLent is checkRoom for a lending: to each colleague the same is lent once.
+func (s *Service) checkLent(kept []Grant, g Grant) error {
+	own := 0
+	for _, one := range kept {
+		if !contains(one.Scope.People, g.Scope.People[0]) {
 			continue
 		}
 		own++
@@ -290,10 +302,8 @@ func (s *Service) checkRoom(st *state, g Grant) error {
 	switch {
 	case own >= maxLent:
 		return refuseLending("lend.tooMany")
-	case g.Role == Colleague && kept >= maxLendings:
+	case len(kept) >= maxLendings:
 		return problem.New(problem.Conflict, "lend.full")
-	case g.Role != Colleague && kept >= maxGrants:
-		return problem.New(problem.Conflict, "grant.full")
 	}
 	return nil
 }

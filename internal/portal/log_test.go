@@ -624,7 +624,7 @@ func TestUndoOfGrantsAndPolicy(t *testing.T) {
 	if !strings.Contains(page.body, "Helpdesk for Berlin, until") {
 		t.Errorf("Access shows no difference:\n%s", page.body)
 	}
-	admin.post(page.form(t, "/access/undo/"+moved.RecordID, "Put it back all the same"), false).wants(t, http.StatusOK)
+	admin.post(page.form(t, "/log/"+moved.RecordID+"/undo", "Put it back all the same"), true).wants(t, http.StatusOK)
 	if w.caller(t, zoe).May(access.ChangePeople) {
 		t.Error("the grant of Zoe is still there")
 	}

@@ -35,24 +35,31 @@ const keyActingEnded = "acting.ended"
 // else sees it.
 const keyPreview = "acting.preview"
 
+// viewRoutes change nothing but how, or as whom, the visitor looks at the portal.
+var viewRoutes = []string{"/logout", "/preferences", "/people/{person}/start", "/people/{person}/stop", "/people/{person}/preview"}
+
 // act makes sure that whoever opens or changes the pages of somebody else does so
 // on purpose: they act for one person at a time, with a reason where the policy
-// asks for one, and it ends by itself when it is not used (ux.md, section 3).
+// asks for one, and it ends by itself when it is not used (ux.md, section 3). While a
+// session shows the portal as somebody else sees it, it changes nothing, by no page
+// and not by the API: nobody should wonder as whom they did it.
 func (s *Server) act(w http.ResponseWriter, r *http.Request, rt route) (*http.Request, error) {
 	v := visitorFrom(r.Context())
-	if err := s.onlyLooks(r, v, rt); err != nil {
-		return r, err
-	}
-	if !v.forOther() || rt.kind == api || strings.HasSuffix(rt.pattern, "/start") || strings.HasSuffix(rt.pattern, "/stop") || strings.HasSuffix(rt.pattern, "/preview") {
+	writes := r.Method != http.MethodGet && r.Method != http.MethodHead
+	othersPage := v.forOther() && rt.kind != api
+	if v.PersonID == "" || slices.Contains(viewRoutes, rt.pattern) || !writes && !othersPage {
 		return r, nil
 	}
 	acting, ok, err := s.Sessions.Acting(r.Context())
-	if err != nil {
-		return r, err
-	}
 	switch {
+	case err != nil:
+		return r, err
+	case writes && ok && acting.Preview:
+		return r, problem.New(problem.Conflict, keyPreview, "Name", acting.Name)
+	case !othersPage:
+		return r, nil
 	case ok && webex.SameID(acting.PersonID, v.subject.ID):
-	case r.Method != http.MethodGet && r.Method != http.MethodHead, isPartial(r):
+	case writes, isPartial(r):
 		return r, problem.New(problem.Conflict, keyActingEnded, "Name", v.subject.Name)
 	case s.reasonNeeded(v):
 		http.Redirect(w, r, v.base+"/start?next="+url.QueryEscape(r.URL.RequestURI()), http.StatusSeeOther)
@@ -77,22 +84,6 @@ func (s *Server) act(w http.ResponseWriter, r *http.Request, rt route) (*http.Re
 		ctx = i18n.NewContext(ctx, i18n.FromContext(ctx).ForSomebodyElse())
 	}
 	return r.WithContext(ctx), nil
-}
-
-// beside are the routes that change nothing but how the visitor looks at the portal.
-var beside = []string{"/logout", "/preferences", "/people/{person}/start", "/people/{person}/stop", "/people/{person}/preview"}
-
-// onlyLooks refuses every change in a session that shows the portal as somebody else
-// sees it, also by another window or the API: nobody should wonder as whom they did it.
-func (s *Server) onlyLooks(r *http.Request, v visitor, rt route) error {
-	if v.PersonID == "" || r.Method == http.MethodGet || r.Method == http.MethodHead || slices.Contains(beside, rt.pattern) {
-		return nil
-	}
-	acting, ok, err := s.Sessions.Acting(r.Context())
-	if err == nil && ok && acting.Preview {
-		err = problem.New(problem.Conflict, keyPreview, "Name", acting.Name)
-	}
-	return err
 }
 
 // actingRole is as which role the visitor works for the subject.

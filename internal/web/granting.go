@@ -533,13 +533,16 @@ func (s *Server) undoAccess(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	record := param(r, "record")
 	back, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
-	undone, err := s.Settings.Undo(r.Context(), visitorFrom(r.Context()).Caller, ownSubject(visitorFrom(r.Context())), param(r, "record"), selfservice.WriteOptions{IfMatch: f.etag})
+	undone, err := s.Settings.Undo(r.Context(), visitorFrom(r.Context()).Caller, ownSubject(visitorFrom(r.Context())), record, selfservice.WriteOptions{})
 	flash := s.undoneFlash(r)
 	switch {
 	case isProblem(err, problem.Changed) && undone.State.JSON != nil && visitorFrom(r.Context()).May(access.ReadLog):
-		// The change log shows what it is now beside what would come back.
-		return s.renderLog(w, r, problem.Changed.Status(), param(r, "record"), s.undoNote(r, f, undone, err), "")
+		// The change log shows what it is now beside what would come back, and goes on from there.
+		note := s.undoNote(r, f, undone, err)
+		note.UseMine.URL = "/log/" + url.PathEscape(record) + "/undo"
+		return s.renderLog(w, r, problem.Changed.Status(), record, note, "")
 	case err != nil:
 		p := problemOf(err)
 		s.logProblem(r, p)

@@ -511,14 +511,14 @@ func (s *Server) note(r *http.Request, e audit.Entry, after any) error {
 		}
 		e.After = text
 	}
-	if _, err := s.Audit.Note(r.Context(), by(r, e), audit.Result{Outcome: audit.Done}); err != nil {
+	if _, err := s.Audit.Note(r.Context(), byVisitor(r, e), audit.Result{Outcome: audit.Done}); err != nil {
 		return problem.New(problem.Unavailable, "setting.notRecorded").Because(err)
 	}
 	return nil
 }
 
-// by is the entry as one of the visitor, in their most powerful role unless it names one.
-func by(r *http.Request, e audit.Entry) audit.Entry {
+// byVisitor is the entry as one of the visitor, in their most powerful role unless it names one.
+func byVisitor(r *http.Request, e audit.Entry) audit.Entry {
 	v := visitorFrom(r.Context())
 	e.Actor = audit.Person{ID: v.PersonID, Name: v.Name}
 	if e.Role == "" {

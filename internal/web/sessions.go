@@ -201,7 +201,7 @@ func (s *Server) endOne(r *http.Request, who owner, id string) error {
 	if who.self {
 		e.Role = string(access.User)
 	}
-	record, err := s.Audit.Begin(r.Context(), by(r, e))
+	record, err := s.Audit.Begin(r.Context(), byVisitor(r, e))
 	if err != nil {
 		return problem.New(problem.Unavailable, "setting.notRecorded").Because(err)
 	}

@@ -109,15 +109,13 @@ func (s *Server) noteRefusal(r *http.Request, p *problem.Error) {
 	if v.PersonID == "" || v.acting.Preview || v.refused == nil || v.refused.Swap(true) {
 		return // in a preview nobody was refused anything: somebody looked whether they would be
 	}
-	roles := v.Roles()
 	e := audit.Entry{
-		Actor: audit.Person{ID: v.identity.PersonID, Name: v.identity.DisplayName}, Role: string(roles[len(roles)-1]), Setting: refusedName,
-		Object: audit.Object{Kind: "request", ID: r.Method + " " + routeOf(r), Name: beginning(r.URL.Path), Details: map[string]string{"problem": p.Public.Key}},
+		Setting: refusedName, Object: audit.Object{Kind: "request", ID: r.Method + " " + routeOf(r), Name: beginning(r.URL.Path), Details: map[string]string{"problem": p.Public.Key}},
 	}
 	if id := param(r, personParam); id != "" {
 		e.Subject = s.Settings.PersonOf(id)
 	}
-	if _, err := s.Audit.Note(r.Context(), e, audit.Result{Outcome: audit.Refused}); err != nil {
+	if _, err := s.Audit.Note(r.Context(), byVisitor(r, e), audit.Result{Outcome: audit.Refused}); err != nil {
 		s.Log.ErrorContext(r.Context(), "a refusal could not be recorded", "error", err, "request_id", RequestID(r.Context()))
 	}
 }
